@@ -1,0 +1,57 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dataplane/base/net_address.h"
+#include "dataplane/base/result.h"
+
+namespace linegate::settings {
+
+struct PortRange {
+  uint16_t first = 0;  ///< inclusive
+  uint16_t last = 0;   ///< inclusive; 0,0: no range
+  bool empty() const { return last == 0; }
+  bool Contains(uint16_t port) const { return !empty() && port >= first && port <= last; }
+};
+
+/// One side of the gateway: addresses on one network interface, and the UDP ports that belong to the dataplane there.
+struct Realm {
+  std::string name;
+  std::string interface;
+  std::vector<IpAddress> addresses;  ///< at most one per family
+  /// What SDP and Contact say instead, position by position with `addresses` (1:1 NAT); empty: the address itself.
+  std::vector<IpAddress> advertise;
+  uint16_t webrtc_port = 0;             ///< worker i answers browsers on webrtc_port + i; 0: no browsers here
+  std::vector<uint16_t> stun_ports;     ///< plain STUN listeners, served by every worker
+  PortRange rtp_ports;                  ///< even RTP / odd RTCP pairs, split evenly between workers
+};
+
+enum class IdleMode : uint8_t { kPoll, kAdaptive };
+enum class HugepageMode : uint8_t { kAuto, kOff };
+enum class SrtpEngine : uint8_t { kLibsrtp2, kIpsecMb };
+
+/// The part of linegate.toml that both processes read: sections [dataplane], [srtp] and [[realm]].
+struct DataplaneSettings {
+  uint16_t workers = 1;
+  uint32_t flows_per_worker = 4096;  ///< power of two
+  IdleMode idle = IdleMode::kAdaptive;
+  HugepageMode hugepages = HugepageMode::kAuto;
+  std::string runtime_directory = "/run/linegate";  ///< link and vault files, bpffs, sockets
+  std::string xdp_mode = "generic";                 ///< "generic" or "native"
+  std::vector<int> cores;                           ///< one per worker; empty: chosen at start
+  SrtpEngine srtp_engine = SrtpEngine::kLibsrtp2;
+  std::vector<Realm> realms;
+  /// Hash over everything above: stamped into shared memory so that the two processes never disagree unnoticed.
+  uint64_t hash = 0;
+};
+
+/// Reads and checks `path`. Sections other than the three are left to the control plane. Every error names file, line
+/// and key: unreadable file, TOML syntax, unknown key, wrong type, malformed address, unknown interface name syntax,
+/// duplicate realm, port ranges that overlap on one address (webrtc, stun and rtp included).
+Result<DataplaneSettings> LoadDataplaneSettings(const std::string& path);
+
+/// Names of the distinct interfaces in order of first use: index = port id in the dataplane.
+std::vector<std::string> InterfacesOf(const DataplaneSettings& settings);
+
+}  // namespace linegate::settings
