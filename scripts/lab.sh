@@ -1,0 +1,153 @@
+#!/bin/bash
+# The lab: browsers, Linegate and a SIP Server in three network namespaces, for people and for tests. As root:
+#
+#   scripts/lab.sh up [--config FILE] [--sip-server] [--no-gateway]
+#   scripts/lab.sh exec web|core|sip COMMAND...      runs COMMAND in that namespace
+#   scripts/lab.sh ctl ARGS...                       linegatectl against the lab's control plane
+#   scripts/lab.sh down                              leaves nothing behind, whatever was killed before
+#
+#   lg-web  10.90.1.2/24, fd90:1::2/64   lgw0 --- lgw1   10.90.1.1, fd90:1::1   lg-core  (Linegate, public)
+#   lg-sip  10.90.2.2/24, fd90:2::2/64   lgs0 --- lgs1   10.90.2.1, fd90:2::1   lg-core  (Linegate, private)
+#
+# Default routes lead through lg-core, whose kernel forwards nothing: what crosses went through Linegate.
+# --sip-server: Kamailio on 10.90.2.2:5060 (UDP, TCP) and baresip, user 1003, on 10.90.2.2:5070.
+# --no-gateway: the namespaces (and the SIP Server) alone, for another gateway or a client test.
+# `up` twice is the same as once; with other options it changes over; it starts again whatever has died.
+# LINEGATE_BUILD names the build tree (default build/release). Logs: /run/linegate-lab/log.
+set -euo pipefail
+# shellcheck source=scripts/lib/gateway.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/gateway.sh"
+
+run=/run/linegate-lab
+namespaces=(lg-web lg-core lg-sip)
+
+usage() {
+  sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"
+  exit 2
+}
+
+# pair NS DEVICE CORE_DEVICE NETWORK: one veth pair between NS (host part 2) and lg-core (host part 1).
+pair() {
+  local ns=$1 device=$2 core=$3 network=$4
+  ip link add "$device" netns "$ns" numtxqueues 1 numrxqueues 1 type veth \
+    peer name "$core" netns lg-core numtxqueues 1 numrxqueues 1
+  bring_up "$ns" "$device" "$network" 2
+  bring_up lg-core "$core" "$network" 1
+  ip -n "$ns" route add default via "10.90.$network.1"
+  ip -n "$ns" -6 route add default via "fd90:$network::1"
+}
+
+# bring_up NS DEVICE NETWORK HOST. Transmit checksumming is done in software: packets of local sockets otherwise cross
+# veth with an unfinished sum, which an AF_XDP receiver cannot tell from a wrong one.
+bring_up() {
+  in_namespace "$1" ethtool -K "$2" tx off >/dev/null
+  ip -n "$1" addr add "10.90.$3.$4/24" dev "$2"
+  ip -n "$1" addr add "fd90:$3::$4/64" dev "$2" nodad
+  ip -n "$1" link set "$2" up
+}
+
+make_network() {
+  local ns whole=yes
+  for ns in "${namespaces[@]}"; do namespace_exists "$ns" || whole=no; done
+  [ "$whole" = no ] || { ip -n lg-web link show lgw0 && ip -n lg-sip link show lgs0; } >/dev/null 2>&1 || whole=no
+  [ "$whole" = no ] || return 0
+  down
+  mkdir -p "$run"
+  for ns in "${namespaces[@]}"; do add_namespace "$ns"; done
+  pair lg-web lgw0 lgw1 1
+  pair lg-sip lgs0 lgs1 2
+}
+
+# What the configurations of the lab refer to: certificate, web root, state and runtime folders.
+make_files() {
+  mkdir -p "$run/runtime" "$run/state" "$run/log"
+  make_certificate "$run" 10.90.1.1 fd90:1::1
+  ln -sfn "$root/build/web" "$run/web"
+}
+
+make_tone() {
+  python3 - "$1" <<'PY'
+import math, struct, sys, wave
+with wave.open(sys.argv[1], "wb") as out:
+    out.setnchannels(1); out.setsampwidth(2); out.setframerate(8000)
+    period = b"".join(struct.pack("<h", int(8000 * math.sin(2 * math.pi * n / 8))) for n in range(8))
+    out.writeframes(period * 1000 * 300)
+PY
+}
+
+start_sip_server() {
+  mkdir -p "$run/baresip" "$run/recordings"
+  [ -s "$run/tone8k.wav" ] || make_tone "$run/tone8k.wav"
+  sed "s#RUN_DIR#$run#g" "$root/scripts/lab/kamailio.cfg" >"$run/kamailio.cfg"
+  sed "s#RUN_DIR#$run#g" "$root/scripts/lab/baresip/config.in" >"$run/baresip/config"
+  cp "$root/scripts/lab/baresip/accounts" "$run/baresip/accounts"
+  if ! running "$run" kamailio; then
+    start "$run" kamailio lg-sip kamailio -DD -E -f "$run/kamailio.cfg" -Y "$run" -m 64 -M 8
+    wait_until 8 "Kamailio does not answer" kamcmd -s "unix:$run/kamailio_ctl" core.uptime || fail "see $run/log/kamailio.log"
+  fi
+  if ! running "$run" baresip; then
+    start "$run" baresip lg-sip baresip -f "$run/baresip"
+  fi
+  wait_until 8 "baresip does not register as 1003" kamcmd -s "unix:$run/kamailio_ctl" ul.lookup location 1003 ||
+    fail "see $run/log/baresip.log"
+}
+
+up() {
+  local config="" sip_server=no gateway=yes wanted
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --config) [ $# -ge 2 ] || usage; config=$(realpath "$2"); shift 2 ;;
+      --sip-server) sip_server=yes; shift ;;
+      --no-gateway) gateway=no; shift ;;
+      *) usage ;;
+    esac
+  done
+  if [ -z "$config" ]; then
+    if [ "$sip_server" = yes ]; then config=$root/scripts/lab-sip-server.toml; else config=$root/scripts/lab.toml; fi
+  fi
+  [ -r "$config" ] || fail "cannot read $config"
+  [ "$gateway" = no ] || need_binaries
+
+  wanted="$gateway $sip_server $build $config $(sha256sum <"$config")"
+  if [ -e "$run/mode" ] && [ "$(cat "$run/mode")" != "$wanted" ]; then down; fi
+  make_network
+  printf '%s' "$wanted" >"$run/mode"
+  printf '%s' "$config" >"$run/config"
+  make_files
+  if [ "$sip_server" = yes ]; then start_sip_server; fi
+  if [ "$gateway" = yes ]; then
+    start_gateway "$run" lg-core "$config" || fail "Linegate did not start; logs in $run/log"
+  fi
+}
+
+down() {
+  local ns
+  stop "$run" controlplane dataplane baresip kamailio
+  for ns in "${namespaces[@]}"; do remove_namespace "$ns"; done
+  remove_tree "$run"
+}
+
+[ "$(id -u)" = 0 ] || fail "network namespaces need root"
+command=${1:-}
+[ $# -eq 0 ] || shift
+case $command in
+  up | down)
+    # One at a time: the lock is on this file itself, so that it leaves no trace.
+    exec 9<"${BASH_SOURCE[0]}"
+    flock 9
+    "$command" "$@"
+    ;;
+  exec)
+    [ $# -ge 2 ] || usage
+    case $1 in web | core | sip) ;; *) usage ;; esac
+    namespace_exists "lg-$1" || fail "the lab is not up"
+    ns=lg-$1
+    shift
+    exec nsenter --net="/run/netns/$ns" -- "$@"
+    ;;
+  ctl)
+    [ -r "$run/config" ] || fail "the lab is not up"
+    gateway_ctl "$(cat "$run/config")" "$@"
+    ;;
+  *) usage ;;
+esac
