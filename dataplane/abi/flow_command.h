@@ -1,0 +1,50 @@
+#pragma once
+#include "dataplane/abi/flow_config.h"
+
+/// Control plane -> worker. At-least-once: a command carries (flow, sequence); a repeat of the last sequence of a slot is
+/// answered as the first time and changes nothing. Every command gets exactly one kCommandDone event.
+namespace linegate::abi {
+
+enum class CommandType : uint32_t {
+  kProgramFlow = 0x01,     ///< create or replace: ProgramFlow
+  kInstallKeys = 0x02,     ///< InstallKeys; the worker copies the key and wipes the ring record
+  kRemoveFlow = 0x03,      ///< RemoveFlow; unknown generation: done, nothing to do
+  kRemoveAllFlows = 0x04,  ///< RemoveAllFlows: a control plane that knows no calls starts clean
+};
+
+struct CommandHeader {
+  uint64_t sequence = 0;  ///< rises by one per command of this control plane life, starting above the region's last
+  FlowRef flow;
+  uint32_t reserved = 0;
+};
+static_assert(sizeof(CommandHeader) == 24);
+
+struct ProgramFlow {
+  CommandHeader header;
+  FlowConfig config;
+  uint8_t padding[4] = {};
+};
+
+enum class KeyUse : uint8_t { kReceive = 1, kSend = 2 };
+struct InstallKeys {
+  CommandHeader header;
+  KeyUse use = KeyUse::kReceive;
+  uint8_t key_bytes = 0;
+  uint8_t salt_bytes = 0;
+  uint8_t reserved = 0;
+  uint16_t profile = 0;  ///< srtp::Profile
+  uint8_t key[32] = {};
+  uint8_t salt[14] = {};
+  uint8_t padding[4] = {};
+};
+
+struct RemoveFlow {
+  CommandHeader header;
+};
+struct RemoveAllFlows {
+  CommandHeader header;  ///< flow.worker only
+};
+
+static_assert(sizeof(ProgramFlow) == 536 && sizeof(InstallKeys) == 80 && sizeof(RemoveFlow) == 24);
+
+}  // namespace linegate::abi
