@@ -8,9 +8,9 @@ namespace linegate::wire {
 /// Protocols that share one UDP 5-tuple of a WebRTC leg.
 enum class PayloadClass : uint8_t { kUnknown, kStun, kDtls, kTurnChannel, kRtp, kRtcp };
 
-/// RFC 7983 section 7 by the first byte; RTP and RTCP apart by RFC 5761 section 4: packet types 192 to 223 are RTCP.
-/// A class is a guess by one or two bytes: the codec of that protocol decides. ZRTP (16 to 19) and the ranges nobody
-/// owns are kUnknown.
+/// RFC 7983 section 7 by the first byte; RTP and RTCP apart by RFC 5761 section 4: packet types 192 to 223
+/// are RTCP. A class is a guess by one or two bytes: the codec of that protocol decides. ZRTP (16 to 19) and
+/// the ranges nobody owns are kUnknown.
 ///
 ///   [0..3] STUN   [20..63] DTLS   [64..79] TURN channel   [128..191] RTP/RTCP
 constexpr PayloadClass ClassifyPayload(ByteView payload) {

@@ -6,18 +6,24 @@
 
 namespace linegate::wire {
 
-/// The first record header of a DTLS 1.0/1.2 datagram (RFC 6347 section 4.1), enough to decide whether to punt it.
-/// Nothing of it is authenticated.
+/// The first record header of a DTLS 1.0/1.2 datagram (RFC 6347 section 4.1), enough to decide whether to
+/// punt it. Nothing of it is authenticated.
 struct DtlsRecordPeek {
-  enum class ContentType : uint8_t { kChangeCipherSpec = 20, kAlert = 21, kHandshake = 22, kApplicationData = 23 };
+  enum class ContentType : uint8_t {
+    kChangeCipherSpec = 20,
+    kAlert = 21,
+    kHandshake = 22,
+    kApplicationData = 23
+  };
   static constexpr size_t kHeaderBytes = 13;
   static constexpr uint8_t kClientHello = 1;
 
   ContentType type = ContentType::kAlert;
-  uint16_t version = 0;       ///< 0xfeff DTLS 1.0, 0xfefd DTLS 1.2
-  uint16_t epoch = 0;         ///< 0 before ChangeCipherSpec
+  uint16_t version = 0;  ///< 0xfeff DTLS 1.0, 0xfefd DTLS 1.2
+  uint16_t epoch = 0;    ///< 0 before ChangeCipherSpec
   uint16_t fragment_bytes = 0;
-  bool client_hello = false;  ///< epoch 0 handshake record whose first message is a ClientHello (a new association)
+  bool client_hello =
+      false;  ///< epoch 0 handshake record whose first message is a ClientHello (a new association)
 
   /// nullopt if it cannot be a DTLS 1.0 or 1.2 record or does not fit the datagram.
   static std::optional<DtlsRecordPeek> Parse(ByteView datagram) {
@@ -25,7 +31,8 @@ struct DtlsRecordPeek {
     const auto header = Bounded<kHeaderBytes>::Of(datagram);
     DtlsRecordPeek peek;
     const uint8_t type = header.U8<0>();
-    if (type < uint8_t(ContentType::kChangeCipherSpec) || type > uint8_t(ContentType::kApplicationData)) return std::nullopt;
+    if (type < uint8_t(ContentType::kChangeCipherSpec) || type > uint8_t(ContentType::kApplicationData))
+      return std::nullopt;
     peek.type = ContentType(type);
     peek.version = header.U16<1>();
     if (peek.version != 0xfeff && peek.version != 0xfefd) return std::nullopt;

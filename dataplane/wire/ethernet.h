@@ -20,7 +20,8 @@ inline constexpr size_t kVlanTagBytes = 4;
 
 inline constexpr uint16_t kEtherTypeIpv4 = 0x0800;
 inline constexpr uint16_t kEtherTypeArp = 0x0806;
-inline constexpr uint16_t kEtherTypeVlan = 0x8100;  ///< IEEE 802.1Q C-tag; one tag is accepted, S-tags are not
+inline constexpr uint16_t kEtherTypeVlan =
+    0x8100;  ///< IEEE 802.1Q C-tag; one tag is accepted, S-tags are not
 inline constexpr uint16_t kEtherTypeIpv6 = 0x86dd;
 
 /// The VLAN identifier of a tag control information word (the rest is priority and DEI).

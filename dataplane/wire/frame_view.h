@@ -14,7 +14,8 @@ enum class FrameError : uint8_t {
   kNotIp,              ///< ARP, LLDP, double VLAN tags, ... : belongs to the kernel
   kBadIpHeader,        ///< wrong version, IHL < 5
   kBadIpChecksum,      ///< IPv4 header checksum wrong (RFC 1122 section 3.2.1.2: silently discard)
-  kBadAddress,         ///< source that no host may use: unspecified, loopback, multicast, broadcast (RFC 1122 3.2.1.3)
+  kBadAddress,         ///< source that no host may use: unspecified, loopback, multicast, broadcast (RFC
+                       ///< 1122 3.2.1.3)
   kTtlZero,            ///< TTL or hop limit of 0 on the wire
   kFragment,           ///< any fragment, first ones included: media never needs them
   kNotUdp,             ///< ICMP, TCP, ...
@@ -35,22 +36,24 @@ struct FrameView {
   uint16_t udp_bytes = 0;       ///< UDP header and payload, as the UDP length says
   uint16_t payload_offset = 0;  ///< = udp_offset + 8
   uint16_t payload_bytes = 0;
-  uint8_t traffic_class = 0;    ///< DSCP and ECN
+  uint8_t traffic_class = 0;  ///< DSCP and ECN
   uint8_t hop_limit = 0;
-  bool tagged = false;                 ///< an 802.1Q tag stands in front of the EtherType
-  bool udp_checksum_absent = false;    ///< the field is zero: legal over IPv4 only (RFC 768; RFC 8200 section 8.1)
+  bool tagged = false;  ///< an 802.1Q tag stands in front of the EtherType
+  bool udp_checksum_absent =
+      false;  ///< the field is zero: legal over IPv4 only (RFC 768; RFC 8200 section 8.1)
 
   IpFamily family() const { return source.address.family(); }
   ByteView payload(ByteView frame) const { return frame.subspan(payload_offset, payload_bytes); }
 };
 
-/// Parses Ethernet, at most one 802.1Q tag, IPv4 or IPv6 and UDP, checking every bound once. Trailing Ethernet padding
-/// is accepted and left out of the payload. The IPv4 header checksum is verified, the UDP checksum is not
-/// (UdpChecksumValid). Returns kNone and a complete `view`, or why not; `view` then holds what was read so far.
-/// Pre: `frame.size() <= 65535`.
+/// Parses Ethernet, at most one 802.1Q tag, IPv4 or IPv6 and UDP, checking every bound once. Trailing
+/// Ethernet padding is accepted and left out of the payload. The IPv4 header checksum is verified, the UDP
+/// checksum is not (UdpChecksumValid). Returns kNone and a complete `view`, or why not; `view` then holds
+/// what was read so far. Pre: `frame.size() <= 65535`.
 [[nodiscard]] FrameError ParseFrame(ByteView frame, FrameView& view);
 
-/// Verifies the UDP checksum of a frame that ParseFrame accepted. A zero checksum is valid over IPv4 and not over IPv6.
+/// Verifies the UDP checksum of a frame that ParseFrame accepted. A zero checksum is valid over IPv4 and not
+/// over IPv6.
 [[nodiscard]] bool UdpChecksumValid(ByteView frame, const FrameView& view);
 
 }  // namespace linegate::wire

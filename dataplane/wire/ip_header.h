@@ -15,7 +15,8 @@ inline constexpr uint8_t kIpv6Routing = 43;
 inline constexpr uint8_t kIpv6Fragment = 44;
 inline constexpr uint8_t kIpv6DestinationOptions = 60;
 
-/// Extension headers accepted in front of UDP. RFC 8200 sets no limit; an attacker's chain of them is only work.
+/// Extension headers accepted in front of UDP. RFC 8200 sets no limit; an attacker's chain of them is only
+/// work.
 inline constexpr size_t kMaxIpv6Extensions = 4;
 
 inline constexpr uint8_t kDefaultHopLimit = 64;

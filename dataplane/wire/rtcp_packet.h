@@ -9,11 +9,11 @@
 namespace linegate::wire {
 
 enum class RtcpError : uint8_t {
-  kTruncated,      ///< shorter than 8 bytes, or the lengths do not add up to the datagram (RFC 3550 appendix A.2)
-  kBadVersion,     ///< one packet is not version 2, or its type is not an RTCP one (192 to 223)
-  kBadPadding,     ///< padding in a packet that is not the last, or a count that does not fit
-  kNotCompound,    ///< does not begin with SR or RR although the compound form is required
-  kBadPacket,      ///< a packet is shorter than the items that its own header announces
+  kTruncated,  ///< shorter than 8 bytes, or the lengths do not add up to the datagram (RFC 3550 appendix A.2)
+  kBadVersion,   ///< one packet is not version 2, or its type is not an RTCP one (192 to 223)
+  kBadPadding,   ///< padding in a packet that is not the last, or a count that does not fit
+  kNotCompound,  ///< does not begin with SR or RR although the compound form is required
+  kBadPacket,    ///< a packet is shorter than the items that its own header announces
 };
 
 /// RFC 5506: reduced-size RTCP (any packet type first) where the session negotiated `a=rtcp-rsize`.
@@ -35,7 +35,7 @@ inline constexpr size_t kRtcpReportBlockBytes = 24;
 
 /// One packet of a compound.
 struct RtcpPacketView {
-  ByteView bytes;  ///< header and body, padding included
+  ByteView bytes;     ///< header and body, padding included
   uint8_t count = 0;  ///< RC, SC or FMT
   uint8_t type = 0;
 };
@@ -48,7 +48,8 @@ struct RtcpPrefix {
   static std::optional<RtcpPrefix> Parse(ByteView packet);
 };
 
-/// A plain compound (or reduced-size) RTCP packet, every inner length checked. Valid as long as its bytes are.
+/// A plain compound (or reduced-size) RTCP packet, every inner length checked. Valid as long as its bytes
+/// are.
 class RtcpCompoundView {
  public:
   static Result<RtcpCompoundView, RtcpError> Parse(ByteView compound, RtcpForm form);
@@ -78,10 +79,10 @@ enum class SsrcRole : uint8_t {
   kMedia,   ///< the stream a report block, feedback message or FCI entry is about: a stream of the receiver
 };
 
-/// Calls `visit(uint8_t* field, SsrcRole role)` for every 4-byte SSRC field (network order, LoadBe32/StoreBe32) in SR,
-/// RR, SDES, BYE, APP, RTPFB, PSFB and XR packets, including the FCI of FIR, TMMBR, TMMBN, TSTR, TSTN, VBCM (RFC 5104)
-/// and REMB. A field that is zero (a feedback message without media source) is visited too.
-/// Pre: RtcpCompoundView::Parse accepted `compound`.
+/// Calls `visit(uint8_t* field, SsrcRole role)` for every 4-byte SSRC field (network order,
+/// LoadBe32/StoreBe32) in SR, RR, SDES, BYE, APP, RTPFB, PSFB and XR packets, including the FCI of FIR,
+/// TMMBR, TMMBN, TSTR, TSTN, VBCM (RFC 5104) and REMB. A field that is zero (a feedback message without media
+/// source) is visited too. Pre: RtcpCompoundView::Parse accepted `compound`.
 using SsrcVisitor = void (*)(void* context, uint8_t* field, SsrcRole role);
 void VisitRtcpSsrcs(MutableByteView compound, SsrcVisitor visit, void* context);
 

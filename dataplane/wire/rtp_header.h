@@ -29,7 +29,8 @@ inline constexpr size_t kRtpFixedHeaderBytes = 12;
 class RtpHeaderView {
  public:
   RtpHeaderView() = default;
-  /// Checks the header only: what can be known of a packet that is still encrypted (padding is part of the payload).
+  /// Checks the header only: what can be known of a packet that is still encrypted (padding is part of the
+  /// payload).
   static Result<RtpHeaderView, RtpError> ParseHeader(ByteView packet);
   /// Checks the header and the padding: a plain RTP packet.
   static Result<RtpHeaderView, RtpError> Parse(ByteView packet);
@@ -44,8 +45,11 @@ class RtpHeaderView {
   uint32_t csrc(size_t i) const { return LoadBe32(packet_.data() + kRtpFixedHeaderBytes + 4 * i); }
   bool has_padding() const { return (packet_[0] & 0x20) != 0; }
   bool has_extension() const { return (packet_[0] & 0x10) != 0; }
-  /// "Defined by profile" field: 0xbede for one-byte, 0x100x for two-byte elements (RFC 8285). Pre: has_extension().
-  uint16_t extension_profile() const { return LoadBe16(packet_.data() + kRtpFixedHeaderBytes + 4 * csrc_count()); }
+  /// "Defined by profile" field: 0xbede for one-byte, 0x100x for two-byte elements (RFC 8285). Pre:
+  /// has_extension().
+  uint16_t extension_profile() const {
+    return LoadBe16(packet_.data() + kRtpFixedHeaderBytes + 4 * csrc_count());
+  }
   /// Extension data without its 4-byte header; empty if there is none.
   ByteView extension() const;
   /// Fixed header, CSRC list and extension: where the payload begins (and where SRTP encryption begins).
@@ -53,7 +57,9 @@ class RtpHeaderView {
   /// 0 after ParseHeader.
   size_t padding_bytes() const { return padding_bytes_; }
   /// Without padding (after ParseHeader: everything behind the header).
-  ByteView payload() const { return packet_.subspan(header_bytes_, packet_.size() - header_bytes_ - padding_bytes_); }
+  ByteView payload() const {
+    return packet_.subspan(header_bytes_, packet_.size() - header_bytes_ - padding_bytes_);
+  }
   ByteView bytes() const { return packet_; }
 
  private:

@@ -10,13 +10,15 @@
 
 namespace linegate::wire {
 
-/// HMAC-SHA1 as the caller's cryptography provides it (drivers/crypto/openssl_hmac). `message` is `first` followed by
-/// `second`: a received STUN header has to be hashed with another length than it carries, without copying the rest.
+/// HMAC-SHA1 as the caller's cryptography provides it (drivers/crypto/openssl_hmac). `message` is `first`
+/// followed by `second`: a received STUN header has to be hashed with another length than it carries, without
+/// copying the rest.
 class HmacSha1 {
  public:
   static constexpr size_t kTagBytes = 20;
   virtual ~HmacSha1() = default;
-  virtual void Compute(ByteView key, ByteView first, ByteView second, std::span<uint8_t, kTagBytes> tag) noexcept = 0;
+  virtual void Compute(ByteView key, ByteView first, ByteView second,
+                       std::span<uint8_t, kTagBytes> tag) noexcept = 0;
 };
 
 inline constexpr size_t kStunHeaderBytes = 20;
@@ -48,14 +50,15 @@ enum class StunAttribute : uint16_t {
 std::string_view NameOf(StunAttribute attribute);
 
 enum class StunError : uint8_t {
-  kTruncated,        ///< shorter than 20 bytes or than its length field says
-  kNotStun,          ///< first two bits set, or no magic cookie (RFC 3489 clients are not served)
-  kBadLength,        ///< length not a multiple of 4, or bytes behind the message
-  kBadAttribute,     ///< an attribute runs over the end, or a fixed-length one has another length
-  kBadFingerprint,   ///< FINGERPRINT present and wrong, or not the last attribute
+  kTruncated,       ///< shorter than 20 bytes or than its length field says
+  kNotStun,         ///< first two bits set, or no magic cookie (RFC 3489 clients are not served)
+  kBadLength,       ///< length not a multiple of 4, or bytes behind the message
+  kBadAttribute,    ///< an attribute runs over the end, or a fixed-length one has another length
+  kBadFingerprint,  ///< FINGERPRINT present and wrong, or not the last attribute
 };
 
-/// Comprehension-required attributes that we do not know, for a 420 response. The first 8; `count` goes on counting.
+/// Comprehension-required attributes that we do not know, for a 420 response. The first 8; `count` goes on
+/// counting.
 struct StunUnknownAttributes {
   static constexpr size_t kCapacity = 8;
   std::array<uint16_t, kCapacity> codes = {};
@@ -81,9 +84,9 @@ struct StunErrorCode {
 // | attributes: type (2), length (2), value, padding to 4 ...     |
 /// A view of a well-formed STUN message; valid as long as its bytes are. Theory of operation: Parse walks all
 /// attributes once, so that every accessor may walk them again without checks. Attributes behind the first
-/// MESSAGE-INTEGRITY (or MESSAGE-INTEGRITY-SHA256) are not protected and are never returned (RFC 8489 section 14.5;
-/// only FINGERPRINT counts there). Of repeated attributes the first wins (section 14). Until VerifyIntegrity said
-/// yes, everything here is a stranger's claim.
+/// MESSAGE-INTEGRITY (or MESSAGE-INTEGRITY-SHA256) are not protected and are never returned (RFC 8489
+/// section 14.5; only FINGERPRINT counts there). Of repeated attributes the first wins (section 14). Until
+/// VerifyIntegrity said yes, everything here is a stranger's claim.
 class StunMessageView {
  public:
   static Result<StunMessageView, StunError> Parse(ByteView message);
@@ -115,7 +118,9 @@ class StunMessageView {
   bool use_candidate() const { return Has(StunAttribute::kUseCandidate); }
   std::optional<uint64_t> ice_controlled() const { return FindU64(StunAttribute::kIceControlled); }
   std::optional<uint64_t> ice_controlling() const { return FindU64(StunAttribute::kIceControlling); }
-  std::optional<Endpoint> xor_mapped_address() const { return FindXorAddress(StunAttribute::kXorMappedAddress); }
+  std::optional<Endpoint> xor_mapped_address() const {
+    return FindXorAddress(StunAttribute::kXorMappedAddress);
+  }
   /// Decodes XOR-MAPPED-ADDRESS, XOR-PEER-ADDRESS or XOR-RELAYED-ADDRESS; nullopt if absent or malformed.
   std::optional<Endpoint> FindXorAddress(StunAttribute attribute) const;
   std::optional<uint32_t> FindU32(StunAttribute attribute) const;
@@ -140,8 +145,8 @@ class StunMessageView {
   bool has_fingerprint_ = false;
 };
 
-/// Writes one message into the caller's buffer; never allocates. An attribute that does not fit makes the message
-/// unusable: Finish then returns an empty view.
+/// Writes one message into the caller's buffer; never allocates. An attribute that does not fit makes the
+/// message unusable: Finish then returns an empty view.
 class StunMessageWriter {
  public:
   StunMessageWriter(MutableByteView buffer, StunClass message_class, StunMethod method,
@@ -166,7 +171,7 @@ class StunMessageWriter {
  private:
   /// Room for an attribute of `length` bytes with its header and zeroed padding; nullptr if it does not fit.
   uint8_t* Append(StunAttribute attribute, size_t length);
-  void StoreLength(size_t behind_bytes);
+  void StoreLength();
   MutableByteView buffer_;
   size_t size_ = 0;
   bool failed_ = false;

@@ -23,8 +23,8 @@ struct ChannelDataView {
   uint16_t channel = 0;
   ByteView data;
 
-  /// Over UDP the padding of RFC 8656 section 12.5 is optional, so up to 3 bytes behind the data are accepted and
-  /// anything longer is kBadLength.
+  /// Over UDP the padding of RFC 8656 section 12.5 is optional, so up to 3 bytes behind the data are accepted
+  /// and anything longer is kBadLength.
   static Result<ChannelDataView, ChannelDataError> Parse(ByteView message) {
     if (message.size() < kChannelDataHeaderBytes) return MakeUnexpected(ChannelDataError::kTruncated);
     ChannelDataView view;
@@ -42,7 +42,8 @@ struct ChannelDataView {
 };
 
 /// Writes the 4 header bytes. Pre: kMinChannelNumber <= channel <= kMaxChannelNumber, data_bytes <= 65535.
-inline void WriteChannelDataHeader(std::span<uint8_t, kChannelDataHeaderBytes> out, uint16_t channel, size_t data_bytes) {
+inline void WriteChannelDataHeader(std::span<uint8_t, kChannelDataHeaderBytes> out, uint16_t channel,
+                                   size_t data_bytes) {
   LG_ASSERT(channel >= kMinChannelNumber && channel <= kMaxChannelNumber && data_bytes <= 0xffff);
   StoreBe16(out.data(), channel);
   StoreBe16(out.data() + 2, uint16_t(data_bytes));
