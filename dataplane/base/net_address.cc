@@ -19,7 +19,7 @@ IpAddress IpAddress::V6(std::span<const uint8_t, 16> bytes) {
 
 std::optional<IpAddress> IpAddress::Parse(std::string_view text) {
   char buffer[INET6_ADDRSTRLEN];
-  if (text.empty() || text.size() >= sizeof buffer) return std::nullopt;
+  if (text.empty() || text.size() >= sizeof buffer || text.find('\0') != text.npos) return std::nullopt;
   std::copy(text.begin(), text.end(), buffer);
   buffer[text.size()] = '\0';
   std::array<uint8_t, 16> raw;
