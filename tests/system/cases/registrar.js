@@ -1,0 +1,141 @@
+// The lab with the embedded registrar: users 1001 and 1002, test numbers, calls between browsers.
+import { connectBrowsers, endFrom, expectFailure, measureAll, require } from './call.js';
+import { sleep } from '../harness/process.js';
+
+const call = async ({ browser, report }, target, options) => {
+  const phone = await browser.phone('1001');
+  const one = await phone.call(target, options);
+  await one.event('accepted');
+  await one.media();
+  await measureAll(report, [[`1001 > ${target}`, one]]);
+  await endFrom(one, []);
+};
+
+export const registrarCases = [
+  { name: 'register', title: 'JsSIP registers over WSS', async run({ browser, report }) {
+    const phone = await browser.phone('1001');
+    report({ call: '1001', ...phone.times });
+  } },
+  { name: 'wrong_password', title: 'a wrong password reaches the page as a failure', async run({ browser }) {
+    const phone = await browser.open('1001-intruder');
+    try {
+      const refused = await phone.start({ password: 'not this one' }).then(() => '', (error) => error.message);
+      require(/registration failed.*40[13]/.test(refused), `401 or 403 expected: ${refused || 'registered'}`);
+    } finally {
+      await phone.close();
+    }
+  } },
+  { name: 'echo', title: 'browser to echo', run: (tools) => call(tools, 'echo') },
+  { name: 'echo_pcma', title: 'echo with G.711 A-law alone', run: (tools) => call(tools, 'echo', { codecs: ['PCMA'] }) },
+  { name: 'tone', title: 'browser to tone', run: (tools) => call(tools, 'tone') },
+  { name: 'browser_to_browser', title: 'the caller hangs up', async run({ browser, report }) {
+    const [one, two] = [await browser.phone('1001'), await browser.phone('1002')];
+    const [out, into] = await connectBrowsers(one, two);
+    await measureAll(report, [['1001 > 1002', out], ['1002 < 1001', into]]);
+    await endFrom(out, [into]);
+  } },
+  { name: 'callee_hangs_up', title: 'the callee hangs up', async run({ browser, report }) {
+    const [one, two] = [await browser.phone('1002'), await browser.phone('1001')];
+    const [out, into] = await connectBrowsers(one, two, { options: { codecs: ['PCMU', 'telephone-event'] } });
+    await measureAll(report, [['1002 > 1001', out], ['1001 < 1002', into]]);
+    await endFrom(into, [out]);
+  } },
+  { name: 'cancel', title: 'CANCEL before the answer', async run({ browser }) {
+    const [one, two] = [await browser.phone('1001'), await browser.phone('1002')];
+    const out = await one.call('1002');
+    const into = await two.incoming();
+    await out.event('progress');
+    await out.hangup();
+    const [here, there] = [await out.event('failed'), await into.event('failed')];
+    require(here.cause === 'Canceled' && there.cause === 'Canceled', `Canceled expected: ${here.cause}, ${there.cause}`);
+  } },
+  { name: 'busy', title: '486 from the callee', async run({ browser }) {
+    const [one, two] = [await browser.phone('1001'), await browser.phone('1002')];
+    const out = await one.call('1002');
+    const into = await two.incoming();
+    await into.hangup({ status_code: 486 });
+    await expectFailure(out, 486);
+  } },
+  { name: 'unknown_user', title: '404 for a user who does not exist', async run({ browser }) {
+    const phone = await browser.phone('1001');
+    await expectFailure(await phone.call('1999'), 404);
+  } },
+  { name: 'unregistered_user', title: '480 for a user who is not registered', async run({ browser }) {
+    const phone = await browser.phone('1001');
+    await browser.closePhone('1002');
+    await expectFailure(await phone.call('1002'), 480);
+  } },
+  { name: 'no_common_codec', title: '488 when the tone is called with Opus alone', async run({ browser }) {
+    const phone = await browser.phone('1001');
+    await expectFailure(await phone.call('tone', { codecs: ['opus'] }), 488);
+  } },
+  { name: 'no_fingerprint', title: '488 for an offer without a fingerprint', async run({ browser }) {
+    const phone = await browser.phone('1001');
+    await expectFailure(await phone.call('echo', { replace: [['^a=fingerprint:.*\\r\\n', '']] }), 488);
+  } },
+  { name: 'ipv6_only', title: 'echo over IPv6, IPv4 UDP dropped', async run({ browser, lab, report }) {
+    const phone = await browser.open('1001-six');
+    try {
+      await lab.withoutIpv4Udp(async () => {
+        await phone.start({ wss: browser.options.wss6 });
+        const one = await phone.call('echo');
+        await one.event('accepted');
+        await one.media();
+        const [row] = await measureAll(report, [['1001 > echo', one]]);
+        require(row.remote?.startsWith('fd90:1:'), `an IPv6 pair expected: ${row.local} to ${row.remote}`);
+        await endFrom(one, []);
+      });
+    } finally {
+      await phone.close();
+    }
+  } },
+  { name: 'media_over_ipv6', title: 'WSS over IPv4, media over IPv6', async run({ browser, lab, report }) {
+    const phone = await browser.phone('1001');
+    await lab.withoutIpv4Udp(async () => {
+      const one = await phone.call('echo');
+      await one.event('accepted');
+      await one.media();
+      const [row] = await measureAll(report, [['1001 > echo', one]]);
+      require(row.remote?.startsWith('fd90:1:'), `an IPv6 pair expected: ${row.local} to ${row.remote}`);
+      await endFrom(one, []);
+    });
+  } },
+  { name: 'hold', title: 'hold and retrieve between browsers, from both sides', async run({ browser, report }) {
+    const [one, two] = [await browser.phone('1001'), await browser.phone('1002')];
+    const [out, into] = await connectBrowsers(one, two);
+    for (const [holder, held] of [[out, into], [into, out]]) {
+      await holder.do('hold');
+      await held.event('hold', 2000);
+      await holder.do('unhold');
+      await held.event('unhold', 2000);
+      await sleep(200);
+    }
+    await measureAll(report, [['1001 > 1002', out], ['1002 < 1001', into]]);
+    await endFrom(out, [into]);
+  } },
+  { name: 'in_dialog', title: 'in-dialog requests reach the other page, and its answers come back', async run({ browser }) {
+    const [one, two] = [await browser.phone('1001'), await browser.phone('1002')];
+    const [out, into] = await connectBrowsers(one, two);
+    await out.do('dtmf', '5', 'INFO');
+    await into.event('info remote');
+    // JsSIP refuses these two: what counts is that its answer, and not one of ours, comes back.
+    for (const [method, code] of [['MESSAGE', 405], ['PUBLISH', 405]]) {
+      await out.do('send', method, { body: 'hello', extraHeaders: ['Content-Type: text/plain'] });
+      const answer = await out.event(`answer to ${method}`);
+      require([code, 403, 501].includes(answer.code), `${method} was answered ${answer.code}`);
+    }
+    await endFrom(out, [into]);
+  } },
+  { name: 'fork', title: 'two browsers of one user ring, one answers', async run({ browser, report }) {
+    const [one, two, third] = [await browser.phone('1001'), await browser.phone('1002'), await browser.phone('1002-b')];
+    const out = await one.call('1002');
+    const [first, second] = await Promise.all([two.incoming(), third.incoming()]);
+    await second.answer();
+    await out.event('accepted');
+    await first.event('failed', 2000);
+    await Promise.all([out.media(), second.media()]);
+    await measureAll(report, [['1001 > 1002', out], ['1002-b < 1001', second]]);
+    await endFrom(second, [out]);
+    await browser.closePhone('1002-b');
+  } },
+];

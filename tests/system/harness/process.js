@@ -1,0 +1,36 @@
+// Running other programs: the lab's script, programs inside one of its namespaces.
+import { spawn, execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import path from 'node:path';
+
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
+export const labScript = path.join(root, 'scripts/lab.sh');
+export const runDirectory = '/run/linegate-lab';
+
+export const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+
+// Resolves with { code, stdout, stderr }; never rejects.
+export function execute(program, args, { timeoutMs = 10000, ...options } = {}) {
+  return new Promise((resolve) => {
+    execFile(program, args, { timeout: timeoutMs, maxBuffer: 64 << 20, ...options }, (error, stdout, stderr) => {
+      const code = error ? (typeof error.code === 'number' ? error.code : 1) : 0;
+      resolve({ code, stdout, stderr: error?.killed ? `${stderr}(killed after ${timeoutMs} ms)` : stderr });
+    });
+  });
+}
+
+export const inNamespace = (where, program, args = [], options) =>
+  execute('nsenter', [`--net=/run/netns/lg-${where}`, '--', program, ...args], options);
+
+export const spawnInNamespace = (where, program, args = [], options = {}) =>
+  spawn('nsenter', [`--net=/run/netns/lg-${where}`, '--', program, ...args], { stdio: ['pipe', 'pipe', 'inherit'], ...options });
+
+export async function untilTrue(what, limitMs, probe, stepMs = 50) {
+  const deadline = Date.now() + limitMs;
+  for (;;) {
+    const value = await probe();
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${limitMs} ms`);
+    await sleep(stepMs);
+  }
+}

@@ -1,0 +1,200 @@
+// What runs inside the browser: one SIP user agent per page, driven from outside through window.phone.
+// Every call keeps the list of what happened to it, so that the driver may ask for an event after the fact.
+import JsSIP from 'jssip';
+
+const calls = new Map();
+let agent = null;
+let nextCall = 1;
+const arrived = [];
+
+const now = () => performance.now();
+const fail = (text) => { throw new Error(text); };
+
+async function until(what, limitMs, probe) {
+  const deadline = now() + limitMs;
+  for (;;) {
+    const value = probe();
+    if (value) return value;
+    if (now() > deadline) fail(`${what}: not within ${limitMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+// Keeps only the named codecs in the first audio section; names as in rtpmap, without the clock rate.
+function keepCodecs(sdp, names) {
+  const wanted = names.map((name) => name.toLowerCase());
+  const kept = new Set();
+  const lines = sdp.split('\r\n');
+  let inAudio = false;
+  for (const line of lines) {
+    if (line.startsWith('m=')) inAudio = line.startsWith('m=audio');
+    const map = inAudio && /^a=rtpmap:(\d+) ([^/]+)/.exec(line);
+    if (map && wanted.includes(map[2].toLowerCase())) kept.add(map[1]);
+  }
+  inAudio = false;
+  return lines.filter((line) => {
+    if (line.startsWith('m=')) inAudio = line.startsWith('m=audio');
+    const format = inAudio && /^a=(?:rtpmap|fmtp|rtcp-fb):(\d+)/.exec(line);
+    return !format || kept.has(format[1]);
+  }).map((line) => line.replace(/^(m=audio \d+ \S+) (.*)$/, (_, head, list) =>
+    `${head} ${list.split(' ').filter((format) => kept.has(format)).join(' ')}`)).join('\r\n');
+}
+
+function watch(session, options = {}) {
+  const id = nextCall++;
+  const call = { session, id, start: now(), events: [], sdp: [], audio: new Audio(), dtmf: '' };
+  calls.set(id, call);
+  call.audio.autoplay = true;
+  const note = (name, data = {}) => call.events.push({
+    name, ms: Math.round(now() - call.start), cause: data.cause, originator: data.originator,
+    code: data.message?.status_code ?? data.response?.status_code, reason: data.message?.reason_phrase });
+  for (const name of ['sending', 'connecting', 'progress', 'accepted', 'confirmed', 'ended', 'failed', 'hold', 'unhold',
+    'muted', 'update', 'reinvite', 'getusermediafailed', 'peerconnection:setremotedescriptionfailed']) {
+    session.on(name, (data) => note(name, data));
+  }
+  session.on('newDTMF', (data) => { if (data.originator === 'remote') call.dtmf += data.dtmf.tone; });
+  session.on('newInfo', (data) => note(`info ${data.originator}`));
+  session.on('sdp', (event) => {
+    if (event.originator === 'local' && options.codecs) event.sdp = keepCodecs(event.sdp, options.codecs);
+    if (event.originator === 'local' && options.replace) {
+      for (const [from, to] of options.replace) event.sdp = event.sdp.replace(new RegExp(from, 'gm'), to);
+    }
+    call.sdp.push({ originator: event.originator, type: event.type, sdp: event.sdp });
+  });
+  // The stream has to hang on an element before the answer, or its energy is never computed.
+  const listen = (connection) => {
+    connection.addEventListener('track', (event) => {
+      if (event.track.kind === 'audio') call.audio.srcObject = event.streams[0] ?? new MediaStream([event.track]);
+    });
+    connection.addEventListener('connectionstatechange', () => note(`media ${connection.connectionState}`));
+    connection.addEventListener('iceconnectionstatechange', () => note(`ice ${connection.iceConnectionState}`));
+  };
+  if (session.connection) listen(session.connection);
+  else session.on('peerconnection', (event) => listen(event.peerconnection));
+  return id;
+}
+
+const mediaOptions = (options) => ({
+  mediaConstraints: {
+    audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 },
+    video: options.video ?? false,
+  },
+  pcConfig: { iceServers: options.iceServers ?? [] },
+});
+
+// The first getUserMedia of a browser starts its audio service, which can take seconds on a busy machine.
+const warmUp = navigator.mediaDevices.getUserMedia({ audio: true }).then((stream) =>
+  stream.getTracks().forEach((track) => track.stop()));
+
+const call = (id) => calls.get(id) ?? fail(`no call ${id}`);
+
+window.phone = {
+  ready: () => warmUp,
+  // Connects and, unless told not to, registers. Resolves with the set-up times.
+  async start({ wss, user, domain, password, register = true, options = {} }) {
+    if (agent) { agent.stop(); agent = null; }
+    const start = now();
+    const times = {};
+    agent = new JsSIP.UA({
+      sockets: [new JsSIP.WebSocketInterface(wss)], uri: `sip:${user}@${domain}`, password, register, ...options });
+    agent.on('newRTCSession', (data) => {
+      if (data.originator === 'remote') arrived.push(watch(data.session, window.phone.answerOptions));
+    });
+    agent.on('newMessage', (data) => { if (data.originator === 'remote') window.phone.messages.push(data.request.body); });
+    let failure = null;
+    agent.on('connected', () => { times.wss_ms ??= Math.round(now() - start); });
+    agent.on('disconnected', (data) => { failure = `disconnected ${data.code ?? ''} ${data.reason ?? ''}`; });
+    agent.on('registered', () => { times.registered_ms ??= Math.round(now() - start); });
+    agent.on('registrationFailed', (data) => { failure = `registration failed: ${data.cause} ${data.response?.status_code ?? ''}`; });
+    agent.start();
+    await until('registered', 6000, () => failure || (register ? times.registered_ms : times.wss_ms) !== undefined);
+    if (failure) { agent.stop(); agent = null; fail(failure.trim()); }
+    return times;
+  },
+  async stop() {
+    if (!agent) return;
+    agent.stop();
+    await until('disconnected', 3000, () => !agent.isConnected()).catch(() => {});
+    agent = null;
+  },
+  isRegistered: () => agent?.isRegistered() ?? false,
+  messages: [],
+  answerOptions: {},
+  call(target, options = {}) {
+    let id = 0;
+    const take = (data) => { if (data.originator === 'local') id = watch(data.session, options); };
+    agent.once('newRTCSession', take);
+    agent.call(target, { ...mediaOptions(options), ...(options.session ?? {}) });
+    return id;
+  },
+  async incoming(limitMs = 5000) {
+    await until('an incoming call', limitMs, () => arrived.length > 0);
+    return arrived.shift();
+  },
+  pending: () => arrived.length,
+  answer(id, options = {}) {
+    const one = call(id);
+    one.start = now();
+    one.session.answer(mediaOptions(options));
+  },
+  hangup(id, options) {
+    const { session } = call(id);
+    if (!session.isEnded()) session.terminate(options);
+  },
+  hold: (id) => call(id).session.hold(),
+  unhold: (id) => call(id).session.unhold(),
+  held: (id) => call(id).session.isOnHold(),
+  dtmf: (id, tones, transport) => call(id).session.sendDTMF(tones, { transportType: transport, duration: 100, interToneGap: 100 }),
+  received: (id) => call(id).dtmf,
+  send(id, method, options = {}) {
+    const one = call(id);
+    const name = `answer to ${method}`;
+    one.session.sendRequest(method, { ...options, eventHandlers: {
+      onSuccessResponse: (response) => one.events.push({ name, ms: Math.round(now() - one.start), code: response.status_code }),
+      onErrorResponse: (response) => one.events.push({ name, ms: Math.round(now() - one.start), code: response.status_code }),
+    } });
+  },
+  renegotiate: (id, useUpdate) => call(id).session.renegotiate({ useUpdate }),
+  // Waits for an event of this call; an unexpected end of the call is an error at once.
+  async event(id, name, limitMs = 5000) {
+    const one = call(id);
+    const ends = ['failed', 'ended'];
+    const found = await until(`${name} of call ${id} (so far: ${one.events.map((e) => e.name)})`, limitMs, () =>
+      one.events.find((event) => event.name === name || (ends.includes(event.name) && !ends.includes(name))));
+    if (found.name !== name) fail(`${name} expected, but the call ${found.name}: ${found.cause} ${found.code ?? ''} by ${found.originator}`);
+    return found;
+  },
+  events: (id) => call(id).events,
+  forget(id, name) { const one = call(id); one.events = one.events.filter((event) => event.name !== name); },
+  sdp: (id) => call(id).sdp,
+  async stats(id) {
+    const connection = call(id).session.connection;
+    const reports = new Map();
+    (await connection.getStats()).forEach((report) => reports.set(report.id, report));
+    const all = [...reports.values()];
+    const audio = (type) => all.find((report) => report.type === type && report.kind === 'audio') ?? {};
+    const inbound = audio('inbound-rtp');
+    const outbound = audio('outbound-rtp');
+    const transport = all.find((report) => report.type === 'transport') ?? {};
+    const pair = reports.get(transport.selectedCandidatePairId) ?? {};
+    const codec = (report) => { const c = reports.get(report.codecId); return c && `${c.mimeType.replace(/^audio\//, '')}`; };
+    return {
+      at_ms: inbound.timestamp ?? outbound.timestamp ?? now(),
+      received: inbound.packetsReceived ?? 0, lost: inbound.packetsLost ?? 0, jitter: inbound.jitter,
+      energy: inbound.totalAudioEnergy ?? 0, discarded: inbound.packetsDiscarded ?? 0,
+      sent: outbound.packetsSent ?? 0, codec: codec(inbound) ?? codec(outbound), send_codec: codec(outbound),
+      remote_lost: audio('remote-inbound-rtp').packetsLost, rtt: audio('remote-inbound-rtp').roundTripTime,
+      dtls: transport.dtlsState, srtp: transport.srtpCipher, role: transport.dtlsRole,
+      local: reports.get(pair.localCandidateId)?.address, remote: reports.get(pair.remoteCandidateId)?.address,
+      remote_port: reports.get(pair.remoteCandidateId)?.port,
+      sections: connection.getTransceivers().map((t) => `${t.receiver.track.kind} ${t.currentDirection}`),
+    };
+  },
+  // Everything still alive on this page, ended; for the clean-up after a case that went wrong.
+  endAll() {
+    for (const one of calls.values()) {
+      try { if (!one.session.isEnded()) one.session.terminate(); } catch { /* already going down */ }
+    }
+    arrived.length = 0;
+  },
+};
