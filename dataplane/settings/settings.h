@@ -11,20 +11,35 @@ namespace linegate::settings {
 struct PortRange {
   uint16_t first = 0;  ///< inclusive
   uint16_t last = 0;   ///< inclusive; 0,0: no range
-  bool empty() const { return last == 0; }
-  bool Contains(uint16_t port) const { return !empty() && port >= first && port <= last; }
+  constexpr bool empty() const { return last == 0; }
+  constexpr bool Contains(uint16_t port) const { return !empty() && port >= first && port <= last; }
 };
 
-/// One side of the gateway: addresses on one network interface, and the UDP ports that belong to the dataplane there.
+/// The part of a realm's RTP ports that worker `worker` of `workers` owns: whole pairs (even RTP, odd RTCP
+/// port), evenly split, the rest with the last worker. Both processes compute it: the control plane to choose
+/// ports, the dataplane to find the owner of a packet.
+constexpr PortRange RtpShareOf(const PortRange& range, uint16_t worker, uint16_t workers) {
+  const uint32_t first = (uint32_t{range.first} + 1) & ~1u;
+  const uint32_t pairs = range.empty() || first > range.last ? 0 : (range.last + 1u - first) / 2;
+  const uint32_t each = pairs / workers;
+  const uint32_t count = worker + 1u == workers ? pairs - each * worker : each;
+  if (count == 0) return {};
+  const uint32_t share_first = first + 2 * each * worker;
+  return {uint16_t(share_first), uint16_t(share_first + 2 * count - 1)};
+}
+
+/// One side of the gateway: addresses on one network interface, and the UDP ports that belong to the
+/// dataplane there.
 struct Realm {
   std::string name;
   std::string interface;
   std::vector<IpAddress> addresses;  ///< at most one per family
-  /// What SDP and Contact say instead, position by position with `addresses` (1:1 NAT); empty: the address itself.
+  /// What SDP and Contact say instead, position by position with `addresses` (1:1 NAT); empty: the address
+  /// itself.
   std::vector<IpAddress> advertise;
-  uint16_t webrtc_port = 0;             ///< worker i answers browsers on webrtc_port + i; 0: no browsers here
-  std::vector<uint16_t> stun_ports;     ///< plain STUN listeners, served by every worker
-  PortRange rtp_ports;                  ///< even RTP / odd RTCP pairs, split evenly between workers
+  uint16_t webrtc_port = 0;          ///< worker i answers browsers on webrtc_port + i; 0: no browsers here
+  std::vector<uint16_t> stun_ports;  ///< plain STUN listeners, served by every worker
+  PortRange rtp_ports;               ///< even RTP / odd RTCP pairs, split evenly between workers
 };
 
 enum class IdleMode : uint8_t { kPoll, kAdaptive };
@@ -42,13 +57,15 @@ struct DataplaneSettings {
   std::vector<int> cores;                           ///< one per worker; empty: chosen at start
   SrtpEngine srtp_engine = SrtpEngine::kLibsrtp2;
   std::vector<Realm> realms;
-  /// Hash over everything above: stamped into shared memory so that the two processes never disagree unnoticed.
+  /// Hash over everything above: stamped into shared memory so that the two processes never disagree
+  /// unnoticed.
   uint64_t hash = 0;
 };
 
-/// Reads and checks `path`. Sections other than the three are left to the control plane. Every error names file, line
-/// and key: unreadable file, TOML syntax, unknown key, wrong type, malformed address, unknown interface name syntax,
-/// duplicate realm, port ranges that overlap on one address (webrtc, stun and rtp included).
+/// Reads and checks `path`. Sections other than the three are left to the control plane. Every error names
+/// file, line and key: unreadable file, TOML syntax, unknown key, wrong type, malformed address, unknown
+/// interface name syntax, duplicate realm, port ranges that overlap on one address (webrtc, stun and rtp
+/// included).
 Result<DataplaneSettings> LoadDataplaneSettings(const std::string& path);
 
 /// Names of the distinct interfaces in order of first use: index = port id in the dataplane.
