@@ -32,6 +32,7 @@ enum class JobStatus : uint8_t {
   kBadTag,     ///< authentication failed; the packet's bytes are unspecified and must be dropped
   kMalformed,  ///< too short for tag, index word or its own header
   kNoRoom,     ///< `length + overhead` exceeds `capacity`
+  kRefused,    ///< the engine cannot use this SSRC or index (its own limits); nothing was sent or learned
 };
 
 /// One packet to protect or unprotect, in place.
