@@ -54,9 +54,8 @@ export function findBeeps({ rate, samples }, { hertz = 400, level = 300 } = {}) 
 }
 
 // The verdict for a call of `seconds`: beeps at an even pace, as many as that time holds but for the edges.
-export function hearsBeeps(file, seconds) {
-  const wav = readWav(file);
-  const beeps = findBeeps(wav);
+export function hearsBeeps(wave, seconds) {
+  const beeps = findBeeps(wave);
   const gaps = beeps.slice(1).map((at, n) => at - beeps[n]).sort((a, b) => a - b);
   const gap = gaps[gaps.length >> 1];
   return { beeps: beeps.length, interval_s: gap, heard: beeps.length >= 2 && gap < 1.2 && beeps.length >= Math.floor((seconds - 1) / gap) };

@@ -1,6 +1,7 @@
 // Measuring a call, with the criteria that every call of the lab has to meet.
 import { Baresip } from './baresip.js';
-import { hearsBeeps } from './beep.js';
+import { hearsBeeps, readWav } from './beep.js';
+import { soundOf } from './capture.js';
 import { sleep, untilTrue } from './process.js';
 
 export const minimumRate = 45; // packets per second each way; a call sends 50
@@ -33,10 +34,20 @@ export async function setupTimes(call) {
   return { progress_ms: at('progress'), accepted_ms: at('accepted') ?? at('confirmed'), media_ms: at('media connected') };
 }
 
-// The browser's beep in the newest recording that baresip began since `since`.
-export async function beepsAtBaresip(since, seconds) {
-  const file = await untilTrue('a recording of baresip', 1000, () => Baresip.recordings(since).at(-1));
-  const found = hearsBeeps(file, seconds);
+// The browser's beep in the newest recording that baresip began since `since` (ms), or in the oldest (`first`).
+export async function beepsAtBaresip(since, seconds, { first = false } = {}) {
+  const file = await untilTrue('a recording of baresip', 1000, () => Baresip.recordings(since).at(first ? 0 : -1));
+  const found = hearsBeeps(readWav(file), seconds);
   if (!found.heard) throw new Error(`the browser's beep is not in ${file}: ${JSON.stringify(found)}`);
+  return found;
+}
+
+// The same in what reaches the SIP side after a hold: baresip 1.0 drops its recorder at the first re-INVITE.
+export async function beepsOnTheWire(capture, since, seconds) {
+  await capture.stop();
+  const stream = capture.rtpStreams('10.90.2.2').filter((one) => one.packets.at(-1).at >= since + seconds - 1).at(-1);
+  if (!stream) throw new Error('no RTP reaches baresip after the hold');
+  const found = hearsBeeps(soundOf(stream, since), seconds);
+  if (!found.heard) throw new Error(`the browser's beep does not reach baresip after the hold: ${JSON.stringify(found)}`);
   return found;
 }
