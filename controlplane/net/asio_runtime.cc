@@ -77,10 +77,11 @@ void Runtime::Cancel(TimerId timer) { impl_->timers.erase(timer); }
 
 WatchId Runtime::Watch(int fd, FdEvent event, std::function<void()> work) {
   const WatchId id(++impl_->last_id);
-  auto watch = std::make_shared<Impl::FdWatch>(Impl::FdWatch{
-      asio::posix::stream_descriptor(impl_->context, fd),
-      event == FdEvent::kReadable ? asio::posix::stream_descriptor::wait_read : asio::posix::stream_descriptor::wait_write,
-      std::move(work)});
+  auto watch = std::make_shared<Impl::FdWatch>(
+      Impl::FdWatch{asio::posix::stream_descriptor(impl_->context, fd),
+                    event == FdEvent::kReadable ? asio::posix::stream_descriptor::wait_read
+                                                : asio::posix::stream_descriptor::wait_write,
+                    std::move(work)});
   impl_->watches.emplace(id, watch);
   impl_->Arm(id, watch);
   return id;

@@ -18,10 +18,10 @@ using WatchId = StrongType<struct WatchTag, uint64_t>;
 enum class FdEvent : uint8_t { kReadable, kWritable };
 
 /// Theory of operation
-/// The control plane's main thread. Everything that is not explicitly "any thread" is called on the thread inside Run(),
-/// or before Run() starts; so sessions, dialogs and tables need no locks. Foreign threads (sofia's) enter by Post().
-/// Callbacks may call everything here, may destroy their own timer or watch, and never run inside the call that
-/// registered them. Timer callbacks come in order of their times, never early.
+/// The control plane's main thread. Everything that is not explicitly "any thread" is called on the thread
+/// inside Run(), or before Run() starts; so sessions, dialogs and tables need no locks. Foreign threads
+/// (sofia's) enter by Post(). Callbacks may call everything here, may destroy their own timer or watch, and
+/// never run inside the call that registered them. Timer callbacks come in order of their times, never early.
 class Runtime {
  public:
   Runtime();
@@ -41,8 +41,8 @@ class Runtime {
   /// Unknown or already fired: nothing happens.
   void Cancel(TimerId timer);
 
-  /// Calls `work` each time `fd` is ready (level-triggered: not drained means called again). The caller keeps owning `fd`
-  /// and must Unwatch before closing it. One watch per descriptor at a time.
+  /// Calls `work` each time `fd` is ready (level-triggered: not drained means called again). The caller keeps
+  /// owning `fd` and must Unwatch before closing it. One watch per descriptor at a time.
   WatchId Watch(int fd, FdEvent event, std::function<void()> work);
   void Unwatch(WatchId watch);
 

@@ -41,7 +41,9 @@ Result<std::string> ReadFile(const fs::path& path, size_t limit_bytes) {
   std::error_code error;
   const auto size = fs::file_size(path, error);
   if (error) return Fail(path.string() + ": " + error.message());
-  if (size > limit_bytes) return Fail(path.string() + ": the site is larger than " + std::to_string(StaticSite::kMaxBytes) + " bytes");
+  if (size > limit_bytes)
+    return Fail(path.string() + ": the site is larger than " + std::to_string(StaticSite::kMaxBytes) +
+                " bytes");
   std::string body(size, '\0');
   std::ifstream stream(path, std::ios::binary);
   if (!stream.read(body.data(), std::streamsize(size))) return Fail(path.string() + ": cannot be read");
@@ -64,7 +66,8 @@ Result<StaticSite> StaticSite::Load(const std::string& root) {
       continue;
     }
     if (entry.is_symlink(error) || !entry.is_regular_file(error)) continue;
-    if (site.files_.size() == kMaxFiles) return Fail(root + ": more than " + std::to_string(kMaxFiles) + " files");
+    if (site.files_.size() == kMaxFiles)
+      return Fail(root + ": more than " + std::to_string(kMaxFiles) + " files");
     auto body = ReadFile(entry.path(), kMaxBytes - total_bytes);
     if (!body) return MakeUnexpected(std::move(body).error());
     total_bytes += body->size();

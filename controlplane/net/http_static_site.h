@@ -16,12 +16,14 @@ struct StaticFile {
 };
 
 /// Theory of operation
-/// The web page, read into memory when the server starts or reloads. A request is a lookup in a table of the paths that
-/// exist: no path of a stranger ever reaches the file system, no disk is read on the signalling thread, and traversal
+/// The web page, read into memory when the server starts or reloads. A request is a lookup in a table of the
+/// paths that exist: no path of a stranger ever reaches the file system, no disk is read on the signalling
+/// thread, and traversal
 /// ("/../", "%2e%2e", NUL, symbolic links out of the root) has nothing to traverse.
 ///   Loaded: regular files below the root, at most kMaxFiles and kMaxBytes together.
 ///   Left out: names beginning with a dot, symbolic links, devices.
-///   "/dir/" and "/" serve index.html of that folder. Query and fragment are ignored. Paths are case-sensitive.
+///   "/dir/" and "/" serve index.html of that folder. Query and fragment are ignored. Paths are
+///   case-sensitive.
 class StaticSite {
  public:
   static constexpr size_t kMaxFiles = 1000;
@@ -33,7 +35,8 @@ class StaticSite {
 
   /// Adds or replaces a file that exists in memory only ("/config.json").
   void Put(std::string path, StaticFile file);
-  /// `target` as in the request line (RFC 9112 section 3.2, origin form). nullptr: 404. The file outlives the site.
+  /// `target` as in the request line (RFC 9112 section 3.2, origin form). nullptr: 404. The file outlives the
+  /// site.
   std::shared_ptr<const StaticFile> Find(std::string_view target) const;
   size_t file_count() const { return files_.size(); }
 

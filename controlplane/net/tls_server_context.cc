@@ -30,7 +30,8 @@ int SelectHttp11(SSL*, const unsigned char** out, unsigned char* out_length, con
 
 void SslContextFree::operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
 
-Result<SslContext> MakeTlsServerContext(const std::string& certificate_path, const std::string& private_key_path) {
+Result<SslContext> MakeTlsServerContext(const std::string& certificate_path,
+                                        const std::string& private_key_path) {
   SslContext context(SSL_CTX_new(TLS_server_method()));
   if (!context) return Fail("TLS context: " + LastTlsError());
   SSL_CTX* raw = context.get();

@@ -18,7 +18,8 @@ IpAddress SourceOf(const IpAddress& address) {
 char AsciiLower(char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; }
 
 bool EqualIgnoringCase(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return AsciiLower(x) == AsciiLower(y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return AsciiLower(x) == AsciiLower(y); });
 }
 
 std::string_view Trim(std::string_view text) {
@@ -54,8 +55,9 @@ bool OffersSipSubprotocol(std::string_view offered) {
 }
 
 bool OriginAllowed(const std::vector<std::string>& allowed, std::string_view origin) {
-  return allowed.empty() ||
-         std::any_of(allowed.begin(), allowed.end(), [&](const std::string& one) { return EqualIgnoringCase(one, origin); });
+  return allowed.empty() || std::any_of(allowed.begin(), allowed.end(), [&](const std::string& one) {
+           return EqualIgnoringCase(one, origin);
+         });
 }
 
 }  // namespace linegate::net

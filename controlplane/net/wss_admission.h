@@ -10,8 +10,8 @@
 
 namespace linegate::net {
 
-/// Counts what each source holds. A source is an IPv4 address or an IPv6 /64: one subscriber is handed a whole /64
-/// (RFC 6177), so counting single IPv6 addresses would limit nobody. Bounded by the total.
+/// Counts what each source holds. A source is an IPv4 address or an IPv6 /64: one subscriber is handed a
+/// whole /64 (RFC 6177), so counting single IPv6 addresses would limit nobody. Bounded by the total.
 class SourceLimiter {
  public:
   struct Limits {
@@ -32,11 +32,13 @@ class SourceLimiter {
   std::unordered_map<IpAddress, size_t> held_;
 };
 
-/// RFC 7118 section 4.1: the value `sip` must be among the offered subprotocols (a list per RFC 6455 section 4.1).
+/// RFC 7118 section 4.1: the value `sip` must be among the offered subprotocols (a list per RFC 6455
+/// section 4.1).
 bool OffersSipSubprotocol(std::string_view sec_websocket_protocol);
 
-/// RFC 6455 section 10.2: with an empty list every page may connect; else the Origin field must name one of the list
-/// (scheme, host and port as browsers serialise them, compared without regard to case). No Origin field: refused, too.
+/// RFC 6455 section 10.2: with an empty list every page may connect; else the Origin field must name one of
+/// the list (scheme, host and port as browsers serialise them, compared without regard to case). No Origin
+/// field: refused, too.
 bool OriginAllowed(const std::vector<std::string>& allowed, std::string_view origin);
 
 }  // namespace linegate::net

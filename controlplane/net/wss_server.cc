@@ -1,5 +1,6 @@
 #include "controlplane/net/wss_server.h"
 
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -37,9 +38,45 @@ namespace websocket = boost::beast::websocket;
 using asio::awaitable;
 using asio::ip::tcp;
 using boost::system::error_code;
-/// permessage-deflate is compiled out: SIP messages are small, and compression beside secrets leaks them (RFC 7692
-/// section 8).
-using WsStream = websocket::stream<beast::ssl_stream<beast::tcp_stream>, false>;
+
+/// How long the end of a connection may take once our side has said its last word.
+constexpr Duration kLingerTimeout = std::chrono::seconds(1);
+
+class TlsStream : public beast::ssl_stream<beast::tcp_stream> {
+ public:
+  using beast::ssl_stream<beast::tcp_stream>::ssl_stream;
+};
+
+/// Swallows what the peer still sends until it closes: closing TCP with unread bytes resets the connection,
+/// and our last words would be lost with it.
+template <typename Handler>
+void DrainInput(TlsStream& stream, std::unique_ptr<std::array<char, 4096>> scratch, Handler done) {
+  const auto buffer = asio::buffer(*scratch);
+  beast::get_lowest_layer(stream).async_read_some(
+      buffer,
+      [&stream, scratch = std::move(scratch), done = std::move(done)](error_code error, size_t) mutable {
+        if (error) return done(error_code());
+        DrainInput(stream, std::move(scratch), std::move(done));
+      });
+}
+
+/// Beast's customization point for the end of a WebSocket. Its own version waits for the peer's close_notify
+/// without a limit of its own, and lets "stream truncated" (browsers just close TCP) hide why the connection
+/// ended.
+template <typename Handler>
+void async_teardown(beast::role_type, TlsStream& stream, Handler&& handler) {
+  beast::get_lowest_layer(stream).expires_after(kLingerTimeout);
+  stream.async_shutdown(
+      [&stream, done = std::decay_t<Handler>(std::forward<Handler>(handler))](error_code) mutable {
+        error_code ignored;
+        beast::get_lowest_layer(stream).socket().shutdown(tcp::socket::shutdown_send, ignored);
+        DrainInput(stream, std::make_unique<std::array<char, 4096>>(), std::move(done));
+      });
+}
+
+/// permessage-deflate is compiled out: SIP messages are small, and compression beside secrets leaks them (RFC
+/// 7692 section 8).
+using WsStream = websocket::stream<TlsStream, false>;
 using Request = http::request<http::empty_body>;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
@@ -48,7 +85,8 @@ constexpr Duration kAcceptBackoff = std::chrono::milliseconds(100);
 constexpr size_t kSlowestReaderBytesPerSecond = 16 * 1024;
 
 Endpoint ToEndpoint(const tcp::endpoint& endpoint) {
-  if (endpoint.address().is_v4()) return {IpAddress::V4(endpoint.address().to_v4().to_bytes()), endpoint.port()};
+  if (endpoint.address().is_v4())
+    return {IpAddress::V4(endpoint.address().to_v4().to_bytes()), endpoint.port()};
   return {IpAddress::V6(endpoint.address().to_v6().to_bytes()), endpoint.port()};
 }
 
@@ -72,8 +110,11 @@ class Connection;
 class WssServer::Core : public std::enable_shared_from_this<Core> {
  public:
   Core(Runtime& runtime, WssOptions server_options, WssHandler& server_handler)
-      : context(runtime.context()), options(std::move(server_options)), handler(&server_handler),
-        connection_limiter(options.connections), flow_limiter(options.flows) {}
+      : context(runtime.context()),
+        options(std::move(server_options)),
+        handler(&server_handler),
+        connection_limiter(options.connections),
+        flow_limiter(options.flows) {}
 
   Status Load();
   Status Bind(const Endpoint& endpoint);
@@ -108,7 +149,10 @@ using CorePtr = std::shared_ptr<WssServer::Core>;
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(CorePtr core, tcp::socket socket, const Endpoint& source)
-      : core_(std::move(core)), source_(source), ws_(std::move(socket), *core_->tls), request_bytes_(core_->options.max_request_bytes),
+      : core_(std::move(core)),
+        source_(source),
+        ws_(std::move(socket), *core_->tls),
+        request_bytes_(core_->options.max_request_bytes),
         timer_(core_->context) {}
 
   static awaitable<void> Run(std::shared_ptr<Connection> self);
@@ -142,7 +186,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Enqueue(std::string message);
   void WriteNext();
   void StartClose();
-  void SchedulePing();
+  void CheckLiveness();
   void End();
 
   void ExpireAfter(Duration delay) { beast::get_lowest_layer(ws_).expires_after(delay); }
@@ -159,6 +203,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   size_t queued_bytes_ = 0;
   std::optional<uint16_t> close_code_;
   bool ping_in_flight_ = false;
+  TimePoint last_heard_;
 };
 
 awaitable<void> Connection::Run(std::shared_ptr<Connection> self) {
@@ -197,7 +242,8 @@ awaitable<Connection::AfterRequest> Connection::ServeRequest(bool is_first) {
     co_return AfterRequest::kEnd;
   }
   const Request request = parser.release();
-  if (http::token_list(request[http::field::upgrade]).exists("websocket")) co_return co_await Upgrade(request);
+  if (http::token_list(request[http::field::upgrade]).exists("websocket"))
+    co_return co_await Upgrade(request);
   co_return co_await AnswerFile(request);
 }
 
@@ -256,9 +302,12 @@ awaitable<Connection::AfterRequest> Connection::Upgrade(const Request& request) 
   beast::get_lowest_layer(ws_).expires_never();  // the WebSocket stream has timers of its own
   websocket::stream_base::timeout timeout{};
   timeout.handshake_timeout = core_->options.handshake_timeout;
-  timeout.idle_timeout = core_->options.idle_timeout;
-  timeout.keep_alive_pings = false;  // Beast would ping at half the idle time-out
+  // Beast's idle timer restarts only on its own pings, which come at half the time-out: ours is
+  // CheckLiveness.
+  timeout.idle_timeout = websocket::stream_base::none();
+  timeout.keep_alive_pings = false;
   ws_.set_option(timeout);
+  ws_.control_callback([this](websocket::frame_type, beast::string_view) { last_heard_ = MonotonicNow(); });
   ws_.set_option(websocket::stream_base::decorator([](websocket::response_type& response) {
     response.set(http::field::server, "Linegate");
     response.set(http::field::sec_websocket_protocol, "sip");
@@ -287,12 +336,16 @@ awaitable<void> Connection::Refuse(Refusal refusal) {
 }
 
 awaitable<void> Connection::SayGoodbye() {
-  // Waits for the peer's close_notify, so that the answer arrives: closing with unread bytes resets the connection.
-  [[maybe_unused]] auto [ignored] = co_await ws_.next_layer().async_shutdown(kAsTuple);
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void(error_code)>(
+      [this](auto handler) {
+        async_teardown(beast::role_type::server, ws_.next_layer(), std::move(handler));
+      },
+      asio::use_awaitable);
 }
 
 awaitable<error_code> Connection::Write(std::string head, std::string_view body) {
-  ExpireAfter(core_->options.http_idle_timeout + std::chrono::seconds(body.size() / kSlowestReaderBytesPerSecond));
+  ExpireAfter(core_->options.http_idle_timeout +
+              std::chrono::seconds(body.size() / kSlowestReaderBytesPerSecond));
   const std::array<asio::const_buffer, 2> buffers{asio::buffer(head), asio::buffer(body)};
   auto [error, bytes] = co_await asio::async_write(ws_.next_layer(), buffers, kAsTuple);
   co_return error;
@@ -303,9 +356,11 @@ awaitable<void> Connection::ReadMessages() {
   flow_ = sip::FlowToken(++core_->last_flow);
   core_->flows.emplace(*flow_, this);
   ++counters().flows_opened;
-  SchedulePing();
+  last_heard_ = MonotonicNow();
+  CheckLiveness();
   core_->handler->OnFlowOpened(*flow_, source_);
-  beast::flat_buffer message(core_->options.max_message_bytes);
+  // Larger than any message, so that the limit ends in 1009 and not in a full buffer.
+  beast::flat_buffer message(core_->options.max_message_bytes + 1);
   for (;;) {
     auto [error, bytes] = co_await ws_.async_read(message, kAsTuple);
     if (error) {
@@ -319,6 +374,7 @@ awaitable<void> Connection::ReadMessages() {
 }
 
 void Connection::OnMessage(std::string_view message) {
+  last_heard_ = MonotonicNow();
   if (close_code_ || core_->handler == nullptr) return;
   if (message == "\r\n\r\n") {  // RFC 5626 section 3.5.1: ping; the answer is a single CRLF
     ++counters().keepalives_answered;
@@ -338,8 +394,6 @@ void Connection::CountReadError(error_code error) {
     ++counters().bad_utf8;
   } else if (error == websocket::condition::protocol_violation) {
     ++counters().protocol_errors;
-  } else if (error == beast::error::timeout) {
-    ++counters().idle_timeouts;
   }
 }
 
@@ -392,15 +446,20 @@ void Connection::StartClose() {
                   [self = shared_from_this()](error_code) { self->Cut(); });
 }
 
-void Connection::SchedulePing() {
+void Connection::CheckLiveness() {
   timer_.expires_after(core_->options.ping_interval);
   timer_.async_wait([self = shared_from_this()](error_code error) {
     if (error || self->close_code_) return;
+    if (MonotonicNow() - self->last_heard_ >= self->core_->options.idle_timeout) {
+      ++self->counters().idle_timeouts;
+      self->Cut();
+      return;
+    }
     if (!self->ping_in_flight_) {
       self->ping_in_flight_ = true;
       self->ws_.async_ping({}, [self](error_code) { self->ping_in_flight_ = false; });
     }
-    self->SchedulePing();
+    self->CheckLiveness();
   });
 }
 
@@ -486,13 +545,15 @@ void WssServer::Core::Admit(tcp::socket socket, const Endpoint& source) {
   asio::co_spawn(context, Connection::Run(std::move(connection)), asio::detached);
 }
 
-void WssCounters::ForEach(const std::function<void(std::string_view, std::string_view, uint64_t)>& visit) const {
+void WssCounters::ForEach(
+    const std::function<void(std::string_view, std::string_view, uint64_t)>& visit) const {
 #define LG_WSS_COUNTER(name, text) visit(#name, text, name);
 #include "controlplane/net/wss_counters.def"
 #undef LG_WSS_COUNTER
 }
 
-Result<std::unique_ptr<WssServer>> WssServer::Start(Runtime& runtime, WssOptions options, WssHandler& handler) {
+Result<std::unique_ptr<WssServer>> WssServer::Start(Runtime& runtime, WssOptions options,
+                                                    WssHandler& handler) {
   auto core = std::make_shared<Core>(runtime, std::move(options), handler);
   if (auto loaded = core->Load(); !loaded) return MakeUnexpected(std::move(loaded).error());
   for (const Endpoint& endpoint : core->options.listen) {

@@ -16,14 +16,14 @@
 
 namespace linegate::net {
 
-/// Called on the Runtime's thread, never from inside a call to WssServer. Per flow: one OnFlowOpened, any number of
-/// OnText, one OnFlowClosed. All may call WssServer.
+/// Called on the Runtime's thread, never from inside a call to WssServer. Per flow: one OnFlowOpened, any
+/// number of OnText, one OnFlowClosed. All may call WssServer.
 class WssHandler {
  public:
   virtual ~WssHandler() = default;
   virtual void OnFlowOpened(sip::FlowToken flow, Endpoint source) = 0;
-  /// One WebSocket message, which is one SIP message (RFC 7118 section 5). Valid during the call; keep-alives never
-  /// come here.
+  /// One WebSocket message, which is one SIP message (RFC 7118 section 5). Valid during the call; keep-alives
+  /// never come here.
   virtual void OnText(sip::FlowToken flow, std::string_view message) = 0;
   virtual void OnFlowClosed(sip::FlowToken flow) = 0;
 };
@@ -37,10 +37,12 @@ struct WssOptions {
   std::function<Result<StaticSite>()> load_site = [] { return Result<StaticSite>(StaticSite()); };
 
   Duration handshake_timeout = std::chrono::seconds(10);  ///< accept to complete HTTP request, TLS included
-  Duration http_idle_timeout = std::chrono::seconds(15);  ///< between and during requests on a kept connection
+  Duration http_idle_timeout =
+      std::chrono::seconds(15);  ///< between and during requests on a kept connection
   /// A sleeping tab runs its timers once a minute, its network process still answers pings.
   Duration ping_interval = std::chrono::seconds(30);
-  Duration idle_timeout = std::chrono::seconds(120);
+  Duration idle_timeout =
+      std::chrono::seconds(120);  ///< without a message, ping or pong; looked at once per ping
   Duration close_timeout = std::chrono::seconds(5);  ///< to drain the queue and hear the peer's close frame
 
   size_t max_request_bytes = 16 * 1024;
@@ -59,25 +61,27 @@ struct WssCounters {
 };
 
 /// Theory of operation
-/// HTTPS and WSS on one origin: a browser that accepted the page's certificate has accepted the WSS one, which shows no
-/// warning of its own. On every path `Upgrade: websocket` becomes SIP over WebSocket (RFC 7118), anything else is a file
-/// of the site (GET and HEAD).
+/// HTTPS and WSS on one origin: a browser that accepted the page's certificate has accepted the WSS one,
+/// which shows no warning of its own. On every path `Upgrade: websocket` becomes SIP over WebSocket (RFC
+/// 7118), anything else is a file of the site (GET and HEAD).
 ///   connection -> TLS -> HTTP request -> answer, keep alive
 ///                                     -> 101 -> flow: OnFlowOpened, OnText..., OnFlowClosed
-/// A flow's token is never used again. Order of messages is kept both ways. What a stranger can grow is limited:
-/// connections and flows in total and per source, request, message and queue size, time for each step.
-/// Everything runs on the Runtime's thread.
+/// A flow's token is never used again. Order of messages is kept both ways. What a stranger can grow is
+/// limited: connections and flows in total and per source, request, message and queue size, time for each
+/// step. Everything runs on the Runtime's thread.
 class WssServer {
  public:
-  /// Binds every endpoint. Errors name the endpoint, the file or the folder. `runtime` and `handler` outlive the server.
+  /// Binds every endpoint. Errors name the endpoint, the file or the folder. `runtime` and `handler` outlive
+  /// the server.
   static Result<std::unique_ptr<WssServer>> Start(Runtime& runtime, WssOptions options, WssHandler& handler);
   /// Cuts all connections; no callbacks after this.
   ~WssServer();
 
-  /// Queues one SIP message. False if the flow is gone or closing, or if its reader is too slow (then it is cut and
-  /// OnFlowClosed follows).
+  /// Queues one SIP message. False if the flow is gone or closing, or if its reader is too slow (then it is
+  /// cut and OnFlowClosed follows).
   bool Send(sip::FlowToken flow, std::string message);
-  /// Sends what is queued, then closes with `code` (RFC 6455 section 7.4). OnText comes no more; OnFlowClosed follows.
+  /// Sends what is queued, then closes with `code` (RFC 6455 section 7.4). OnText comes no more; OnFlowClosed
+  /// follows.
   void Close(sip::FlowToken flow, uint16_t code);
   /// Reads certificate, key and site again; on error everything stays as it was. Open connections stay.
   Status Reload();
