@@ -31,7 +31,8 @@ void MemoryPool::Return(const io::Packet& packet) {
   auto* buffer = static_cast<Buffer*>(packet.buffer);
   LG_FATAL(buffer != nullptr && buffer->taken);
   // The frame must still lie inside its buffer: a node that moved `data` too far is found here.
-  LG_FATAL(packet.data >= buffer->bytes && packet.data + packet.length <= buffer->bytes + sizeof buffer->bytes);
+  LG_FATAL(packet.data >= buffer->bytes &&
+           packet.data + packet.length <= buffer->bytes + sizeof buffer->bytes);
   buffer->taken = false;
   free_.push_back(buffer);
 }
@@ -65,7 +66,8 @@ size_t MemoryPort::Receive(std::span<io::Packet> out) {
 size_t MemoryPort::Send(std::span<const io::Packet> packets) {
   const size_t accepted = std::min(packets.size(), send_budget_);
   if (send_budget_ != SIZE_MAX) send_budget_ -= accepted;
-  for (const io::Packet& packet : packets.first(accepted)) sent_.emplace_back(packet.data, packet.data + packet.length);
+  for (const io::Packet& packet : packets.first(accepted))
+    sent_.emplace_back(packet.data, packet.data + packet.length);
   Free(packets);
   stats_.sent_pkts += accepted;
   stats_.send_failed_pkts += packets.size() - accepted;

@@ -8,8 +8,8 @@
 
 namespace linegate::drivers {
 
-/// The buffers that every MemoryPort of one worker shares, as a mempool does for real ports. Detects what a mempool
-/// would not: freeing twice, and leaks (`free_count() == capacity()` when a test ends).
+/// The buffers that every MemoryPort of one worker shares, as a mempool does for real ports. Detects what a
+/// mempool would not: freeing twice, and leaks (`free_count() == capacity()` when a test ends).
 class MemoryPool {
  public:
   static constexpr uint16_t kHeadroom = 128;
@@ -38,12 +38,11 @@ class MemoryPool {
   bool exhausted_ = false;
 };
 
-/// A PacketPort for tests. Theory of operation: `Inject` puts a frame on the wire towards the port, `Receive` copies
-/// it into a buffer of the pool; `Send` copies what it accepts to a list that `TakeSent` hands out, and returns the
-/// buffer to the pool. Not thread-safe: test and worker share one thread.
+/// A PacketPort for tests. Theory of operation: `Inject` puts a frame on the wire towards the port, `Receive`
+/// copies it into a buffer of the pool; `Send` copies what it accepts to a list that `TakeSent` hands out,
+/// and returns the buffer to the pool. Not thread-safe: test and worker share one thread.
 class MemoryPort final : public io::PacketPort {
  public:
-
   /// `pool` outlives the port. `port_id` is what received packets carry.
   MemoryPort(MemoryPool& pool, uint16_t port_id, MacAddress mac);
 

@@ -1,0 +1,139 @@
+#include "dataplane/app/port_setup.h"
+
+#include <utility>
+
+#include "drivers/net/dpdk_port.h"
+#include "drivers/net/xdp/interface_info.h"
+
+namespace linegate::app {
+
+std::vector<drivers::UdpPortClaim> ClaimsOf(const settings::DataplaneSettings& settings,
+                                            const std::string& interface) {
+  std::vector<drivers::UdpPortClaim> claims;
+  for (const settings::Realm& realm : settings.realms) {
+    if (realm.interface != interface) continue;
+    for (const IpAddress& address : realm.addresses) {
+      if (realm.webrtc_port != 0) {
+        claims.push_back({address, realm.webrtc_port, uint16_t(realm.webrtc_port + settings.workers - 1)});
+      }
+      for (uint16_t port : realm.stun_ports) claims.push_back({address, port, port});
+      if (!realm.rtp_ports.empty()) claims.push_back({address, realm.rtp_ports.first, realm.rtp_ports.last});
+    }
+  }
+  return claims;
+}
+
+Status CheckReceiveQueues(const std::string& interface, uint32_t queues, uint32_t workers) {
+  if (queues == workers) return {};
+  // A queue without a socket would lose its packets; a worker without a queue could not send.
+  return Fail("interface '" + interface + "' has " + std::to_string(queues) + " receive queue(s) for " +
+              std::to_string(workers) + " worker(s): run 'ethtool -L " + interface + " combined " +
+              std::to_string(workers) +
+              "' (or 'rx' where there are no combined queues), or set workers = " + std::to_string(queues));
+}
+
+NetworkPorts::NetworkPorts(const settings::DataplaneSettings& settings)
+    : settings_(settings),
+      interfaces_(settings::InterfacesOf(settings)),
+      reserved_(settings.runtime_directory + "/reserved_ports") {}
+
+Result<NetworkPorts> NetworkPorts::Open(const settings::DataplaneSettings& settings) {
+  NetworkPorts ports(settings);
+  if (Status opened = ports.OpenAll(); !opened) {
+    ports.UndoStart();
+    return MakeUnexpected(std::move(opened).error());
+  }
+  return ports;
+}
+
+Status NetworkPorts::OpenAll() {
+  auto pool =
+      drivers::DpdkPool::Create(drivers::DpdkPool::BuffersFor(interfaces_.size() * settings_.workers));
+  if (!pool) return MakeUnexpected(std::move(pool).error());
+  pool_ = std::make_unique<drivers::DpdkPool>(std::move(*pool));
+  if (Status claimed = ClaimPorts(); !claimed) return claimed;
+  for (const std::string& interface : interfaces_) {
+    if (Status attached = AttachProgram(interface); !attached) return attached;
+  }
+  ports_.resize(settings_.workers);
+  for (uint16_t port_id = 0; port_id < interfaces_.size(); ++port_id) {
+    if (Status opened = OpenPorts(port_id); !opened) return opened;
+  }
+  return {};
+}
+
+Status NetworkPorts::ClaimPorts() {
+  std::vector<drivers::UdpPortClaim> claims;
+  for (const std::string& interface : interfaces_) {
+    for (const drivers::UdpPortClaim& claim : ClaimsOf(settings_, interface)) claims.push_back(claim);
+  }
+  // Reserved first: between the check and the reservation the kernel could give one of them away.
+  if (Status reserved = reserved_.Reserve(drivers::PortSet::OfClaims(claims)); !reserved) return reserved;
+  return drivers::CheckNoKernelSocket(claims, drivers::ListKernelUdpSockets());
+}
+
+Status NetworkPorts::AttachProgram(const std::string& interface) {
+  auto info = drivers::InspectInterface(interface);
+  if (!info) return MakeUnexpected(std::move(info).error());
+  if (Status queues = CheckReceiveQueues(interface, info->receive_queues, settings_.workers); !queues)
+    return queues;
+  if (!info->up) warnings_.push_back("interface '" + interface + "' is down");
+  drivers::XdpOptions options;
+  options.interface = interface;
+  options.mode = settings_.xdp_mode == "native" ? drivers::XdpMode::kNative : drivers::XdpMode::kGeneric;
+  options.bpffs_directory = settings_.runtime_directory + "/bpf";
+  auto program = drivers::XdpLoader::Attach(options);
+  if (!program) return MakeUnexpected(std::move(program).error());
+  if (program->pin_lifetime() == drivers::BpffsLifetime::kProcess) {
+    warnings_.push_back(
+        options.bpffs_directory +
+        " lies in a private mount namespace: after a crash the kernel would answer for our ports until "
+        "the next start (enter network namespaces with nsenter --net, or mount bpffs there first)");
+  }
+  programs_.push_back(std::move(*program));
+  return programs_.back().SetPorts(ClaimsOf(settings_, interface));
+}
+
+Status NetworkPorts::OpenPorts(uint16_t port_id) {
+  for (uint16_t worker = 0; worker < settings_.workers; ++worker) {
+    drivers::AfXdpDevice device;
+    device.interface = interfaces_[port_id];
+    device.queue = worker;
+    if (settings_.xdp_mode == "native") device.busy_poll = drivers::AfXdpDevice::BusyPoll::kOn;
+    auto port = drivers::DpdkPort::Open(*pool_, port_id, device);
+    if (!port) return MakeUnexpected(std::move(port).error());
+    ports_[worker].push_back(std::move(*port));
+    if (Status bound = programs_[port_id].VerifySocketBound(worker); !bound) return bound;
+  }
+  return {};
+}
+
+std::vector<io::PacketPort*> NetworkPorts::PortsOf(uint16_t worker) const {
+  std::vector<io::PacketPort*> ports;
+  for (const auto& port : ports_[worker]) ports.push_back(port.get());
+  return ports;
+}
+
+void NetworkPorts::UndoStart() {
+  ports_.clear();
+  bool adopted = false;
+  for (drivers::XdpLoader& program : programs_) {
+    adopted |= program.origin() == drivers::XdpOrigin::kAdopted;
+    if (program.origin() == drivers::XdpOrigin::kAttached) (void)program.Detach();
+  }
+  programs_.clear();
+  if (!adopted) (void)reserved_.Release();
+}
+
+Status NetworkPorts::Close() {
+  ports_.clear();
+  Status first;
+  for (drivers::XdpLoader& program : programs_) {
+    if (Status detached = program.Detach(); !detached && first) first = detached;
+  }
+  programs_.clear();
+  if (Status released = reserved_.Release(); !released && first) first = released;
+  return first;
+}
+
+}  // namespace linegate::app

@@ -1,0 +1,66 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/base/result.h"
+#include "dataplane/io/packet_port.h"
+#include "dataplane/settings/settings.h"
+#include "drivers/net/dpdk_pool.h"
+#include "drivers/net/xdp/reserved_ports.h"
+#include "drivers/net/xdp/udp_port_claim.h"
+#include "drivers/net/xdp/xdp_loader.h"
+
+namespace linegate::app {
+
+/// The UDP ports that the realms on `interface` take from the kernel.
+std::vector<drivers::UdpPortClaim> ClaimsOf(const settings::DataplaneSettings& settings,
+                                            const std::string& interface);
+
+/// What an interface must be like, or the command that makes it so. Part of Open; apart for tests.
+Status CheckReceiveQueues(const std::string& interface, uint32_t queues, uint32_t workers);
+
+/// All network ports of the process: the XDP program on every interface, and one AF_XDP port per interface
+/// and worker.
+///
+/// Theory of operation. Open reserves our UDP ports with the kernel, attaches (or adopts) the XDP programs,
+/// fills their port sets, and only then binds the sockets; each bind is verified. The worker of index w
+/// serves receive queue w of every interface. Start-up that fails takes off what it attached itself, but
+/// leaves programs it adopted: they keep the kernel from answering ICMP until somebody starts successfully.
+/// Close is the graceful end and leaves nothing; destruction without Close (or kill -9) leaves programs, port
+/// sets and reservations for the next start.
+class NetworkPorts {
+ public:
+  static Result<NetworkPorts> Open(const settings::DataplaneSettings& settings);
+  NetworkPorts(NetworkPorts&&) noexcept = default;
+  NetworkPorts& operator=(NetworkPorts&&) noexcept = default;
+
+  /// The worker's ports, indexed by port id (the order of InterfacesOf).
+  std::vector<io::PacketPort*> PortsOf(uint16_t worker) const;
+  /// One per interface, in the same order.
+  const std::vector<drivers::XdpLoader>& programs() const { return programs_; }
+  /// Things an operator should know that do not keep us from starting.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  const drivers::DpdkPool& pool() const { return *pool_; }
+
+  /// Unbinds sockets, detaches programs, gives reserved ports back. The first error, having tried everything.
+  Status Close();
+
+ private:
+  explicit NetworkPorts(const settings::DataplaneSettings& settings);
+  Status OpenAll();
+  Status ClaimPorts();
+  Status AttachProgram(const std::string& interface);
+  Status OpenPorts(uint16_t port_id);
+  void UndoStart();
+
+  settings::DataplaneSettings settings_;
+  std::vector<std::string> interfaces_;
+  std::vector<std::string> warnings_;
+  drivers::ReservedPorts reserved_;
+  std::unique_ptr<drivers::DpdkPool> pool_;
+  std::vector<drivers::XdpLoader> programs_;
+  std::vector<std::vector<std::unique_ptr<io::PacketPort>>> ports_;  ///< [worker][port id]
+};
+
+}  // namespace linegate::app
