@@ -34,8 +34,12 @@ uint32_t TomlReader::LineOf(std::string_view key) const {
   return node != nullptr ? node->source().begin.line : table_.source().begin.line;
 }
 
+std::string TomlReader::Where(std::string_view key) const {
+  return section_.empty() ? "[" + std::string(key) + "]" : section_ + " " + std::string(key);
+}
+
 void TomlReader::Fault(std::string_view key, const std::string& what) {
-  sink_.Report(LineOf(key), section_ + " " + std::string(key), what);
+  sink_.Report(LineOf(key), Where(key), what);
 }
 
 void TomlReader::Integer(std::string_view key, int64_t least, int64_t most, int64_t& out) {
@@ -83,6 +87,29 @@ void TomlReader::Strings(std::string_view key, std::vector<std::string>& out) {
   });
 }
 
+void TomlReader::Boolean(std::string_view key, bool& out) {
+  const toml::node* node = Find(key);
+  if (node == nullptr) return;
+  const auto* value = node->as_boolean();
+  if (value == nullptr) return Fault(key, "must be true or false");
+  out = value->get();
+}
+
+const toml::table* TomlReader::Table(std::string_view key) {
+  const toml::node* node = Find(key);
+  if (node != nullptr && !node->is_table()) Fault(key, "must be a section");
+  return node != nullptr ? node->as_table() : nullptr;
+}
+
+std::vector<const toml::table*> TomlReader::Tables(std::string_view key) {
+  std::vector<const toml::table*> tables;
+  Elements(key, "tables", [&](const toml::node& element) {
+    if (element.is_table()) tables.push_back(element.as_table());
+    return element.is_table();
+  });
+  return tables;
+}
+
 void TomlReader::Choice(std::string_view key, std::initializer_list<std::string_view> choices, size_t& out) {
   const toml::node* node = Find(key);
   if (node == nullptr) return;
@@ -101,7 +128,7 @@ void TomlReader::Choice(std::string_view key, std::initializer_list<std::string_
 void TomlReader::Finish() {
   for (const auto& [key, node] : table_) {
     if (known_.contains(key.str())) continue;
-    sink_.ReportUnknownKey(key.source().begin.line, section_ + " " + std::string(key.str()));
+    sink_.ReportUnknownKey(key.source().begin.line, Where(key.str()));
   }
 }
 

@@ -35,7 +35,7 @@ class ErrorSink {
 /// asked for. All errors go to the sink, so callers read on and look once at the end.
 class TomlReader {
  public:
-  /// `section` is how the table is called in errors: "[dataplane]", "[[realm]] 'public'".
+  /// `section` is how the table is called in errors: "[dataplane]", "[[realm]] 'public'"; "" for the whole file.
   TomlReader(ErrorSink& sink, const toml::table& table, std::string section)
       : sink_(sink), table_(table), section_(std::move(section)) {}
 
@@ -44,6 +44,11 @@ class TomlReader {
   void Integers(std::string_view key, int64_t least, int64_t most, std::vector<int64_t>& out);
   void String(std::string_view key, std::string& out);
   void Strings(std::string_view key, std::vector<std::string>& out);
+  void Boolean(std::string_view key, bool& out);
+  /// The table called `key`; null if absent.
+  const toml::table* Table(std::string_view key);
+  /// The elements of `key`, an array of tables ([[key]], or a list of inline tables); empty if absent.
+  std::vector<const toml::table*> Tables(std::string_view key);
   /// The value must be one of `choices`; `out` is its index.
   void Choice(std::string_view key, std::initializer_list<std::string_view> choices, size_t& out);
   /// Reports a fault the caller found in `key` (or the table, if the key is absent).
@@ -53,6 +58,7 @@ class TomlReader {
   void Finish();
 
  private:
+  std::string Where(std::string_view key) const;
   const toml::node* Find(std::string_view key);
   void Elements(std::string_view key, std::string_view expected,
                 const std::function<bool(const toml::node&)>& take);
