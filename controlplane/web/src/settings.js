@@ -1,0 +1,21 @@
+// Where this page belongs: the WSS address is the page's own origin; domain and ICE servers may come from config.json.
+
+export async function loadSettings() {
+  const settings = { wss: `wss://${location.host}/`, domain: location.hostname, iceServers: [], testNumbers: true };
+  try {
+    const response = await fetch('config.json', { cache: 'no-store' });
+    if (response.ok) {
+      const given = await response.json();
+      if (typeof given.domain === 'string' && given.domain) settings.domain = given.domain;
+      if (Array.isArray(given.iceServers)) settings.iceServers = given.iceServers;
+      if (given.testNumbers === false) settings.testNumbers = false;
+    }
+  } catch {
+    // No such file, or not JSON: the defaults are good for a gateway that serves one domain under its own name.
+  }
+  return settings;
+}
+
+// The name is remembered between visits; the password is left to the browser's own store.
+export const rememberedUser = () => localStorage.getItem('linegate-user') ?? '';
+export const rememberUser = (user) => localStorage.setItem('linegate-user', user);
