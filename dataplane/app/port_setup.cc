@@ -23,6 +23,10 @@ std::vector<drivers::UdpPortClaim> ClaimsOf(const settings::DataplaneSettings& s
   return claims;
 }
 
+size_t NetworkMegabytes(const settings::DataplaneSettings& settings) {
+  return drivers::DpdkPool::MegabytesFor(settings::InterfacesOf(settings).size() * settings.workers);
+}
+
 Status CheckReceiveQueues(const std::string& interface, uint32_t queues, uint32_t workers) {
   if (queues == workers) return {};
   // A queue without a socket would lose its packets; a worker without a queue could not send.
@@ -47,6 +51,7 @@ Result<NetworkPorts> NetworkPorts::Open(const settings::DataplaneSettings& setti
 }
 
 Status NetworkPorts::OpenAll() {
+  if (Status good = CheckInterfaces(); !good) return good;
   auto pool =
       drivers::DpdkPool::Create(drivers::DpdkPool::BuffersFor(interfaces_.size() * settings_.workers));
   if (!pool) return MakeUnexpected(std::move(pool).error());
@@ -62,6 +67,17 @@ Status NetworkPorts::OpenAll() {
   return {};
 }
 
+Status NetworkPorts::CheckInterfaces() {
+  for (const std::string& interface : interfaces_) {
+    auto info = drivers::InspectInterface(interface);
+    if (!info) return MakeUnexpected(std::move(info).error());
+    if (!info->up) warnings_.push_back("interface '" + interface + "' is down");
+    Status queues = CheckReceiveQueues(interface, info->receive_queues, settings_.workers);
+    if (!queues) return queues;
+  }
+  return {};
+}
+
 Status NetworkPorts::ClaimPorts() {
   std::vector<drivers::UdpPortClaim> claims;
   for (const std::string& interface : interfaces_) {
@@ -73,11 +89,6 @@ Status NetworkPorts::ClaimPorts() {
 }
 
 Status NetworkPorts::AttachProgram(const std::string& interface) {
-  auto info = drivers::InspectInterface(interface);
-  if (!info) return MakeUnexpected(std::move(info).error());
-  if (Status queues = CheckReceiveQueues(interface, info->receive_queues, settings_.workers); !queues)
-    return queues;
-  if (!info->up) warnings_.push_back("interface '" + interface + "' is down");
   drivers::XdpOptions options;
   options.interface = interface;
   options.mode = settings_.xdp_mode == "native" ? drivers::XdpMode::kNative : drivers::XdpMode::kGeneric;

@@ -17,6 +17,9 @@ namespace linegate::app {
 std::vector<drivers::UdpPortClaim> ClaimsOf(const settings::DataplaneSettings& settings,
                                             const std::string& interface);
 
+/// Memory that StartEal must provide for NetworkPorts, in MiB.
+size_t NetworkMegabytes(const settings::DataplaneSettings& settings);
+
 /// What an interface must be like, or the command that makes it so. Part of Open; apart for tests.
 Status CheckReceiveQueues(const std::string& interface, uint32_t queues, uint32_t workers);
 
@@ -49,6 +52,7 @@ class NetworkPorts {
  private:
   explicit NetworkPorts(const settings::DataplaneSettings& settings);
   Status OpenAll();
+  Status CheckInterfaces();
   Status ClaimPorts();
   Status AttachProgram(const std::string& interface);
   Status OpenPorts(uint16_t port_id);

@@ -19,11 +19,13 @@ bool IsBpffs(const std::string& directory) {
   return statfs(directory.c_str(), &info) == 0 && uint64_t(info.f_type) == BPF_FS_MAGIC;
 }
 
-/// True if this process does not live in init's mount namespace. Without the right to look, the common case.
-bool InPrivateMountNamespace() {
-  struct stat own = {}, init = {};
-  if (stat("/proc/self/ns/mnt", &own) != 0 || stat("/proc/1/ns/mnt", &init) != 0) return false;
-  return own.st_ino != init.st_ino;
+/// True if this process has a mount namespace that its parent is not in: nobody would hold it after a crash.
+/// Unable to look at the parent, the common case.
+bool InOwnMountNamespace() {
+  struct stat own = {}, parents = {};
+  const std::string parents_file = "/proc/" + std::to_string(getppid()) + "/ns/mnt";
+  if (stat("/proc/self/ns/mnt", &own) != 0 || stat(parents_file.c_str(), &parents) != 0) return false;
+  return own.st_ino != parents.st_ino;
 }
 
 }  // namespace
@@ -37,7 +39,7 @@ Result<BpffsLifetime> MountBpffs(const std::string& directory) {
   if (mount("bpf", directory.c_str(), "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") != 0) {
     return FailErrno("cannot mount bpffs on " + directory);
   }
-  return InPrivateMountNamespace() ? BpffsLifetime::kProcess : BpffsLifetime::kHost;
+  return InOwnMountNamespace() ? BpffsLifetime::kProcess : BpffsLifetime::kHost;
 }
 
 void UnmountBpffsIfUnused(const std::string& directory) {

@@ -9,7 +9,7 @@ namespace linegate::drivers {
 /// How long a pin lives in the mounted bpffs.
 enum class BpffsLifetime : uint8_t {
   kHost,     ///< until it is unlinked: survives this process
-  kProcess,  ///< the mount lies in a private mount namespace (`ip netns exec`) and may die with this process
+  kProcess,  ///< the mount lies in a mount namespace of this process alone (`ip netns exec`): dies with it
 };
 
 /// Makes `directory` a bpffs: creates it (0700) and mounts one unless one is mounted there already. A

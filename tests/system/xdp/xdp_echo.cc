@@ -1,6 +1,6 @@
-// The smallest dataplane: everything of dataplane/app and drivers/net, and a worker that sends each UDP datagram back.
-// xdp_test.py drives it. Prints "ready" when its sockets are bound, one line of JSON at the end.
-// SIGTERM ends it gracefully.
+// The smallest dataplane: everything of dataplane/app and drivers/net, and a worker that sends each UDP
+// datagram back. xdp_test.py drives it. Prints "ready" when its sockets are bound, one line of JSON at the
+// end. SIGTERM ends it gracefully.
 #include <signal.h>
 
 #include <algorithm>
@@ -64,16 +64,18 @@ void Poll(io::PacketPort& port, Totals& totals) {
 }
 
 int Run(const std::string& config) {
-  const auto fail = [](const Error& error) { return std::fprintf(stderr, "%s\n", error.message().c_str()), 1; };
+  const auto fail = [](const Error& error) {
+    return std::fprintf(stderr, "%s\n", error.message().c_str()), 1;
+  };
   auto settings = settings::LoadDataplaneSettings(config);
   if (!settings) return fail(settings.error());
-  const size_t ports_wanted = settings::InterfacesOf(*settings).size();
-  auto eal = app::StartEal(settings->hugepages, drivers::DpdkPool::MegabytesFor(ports_wanted));
+  auto eal = app::StartEal(settings->hugepages, app::NetworkMegabytes(*settings));
   if (!eal) return fail(eal.error());
   if (Status registered = app::RegisterWorkerThread(); !registered) return fail(registered.error());
   auto network = app::NetworkPorts::Open(*settings);
   if (!network) return fail(network.error());
-  for (const std::string& warning : network->warnings()) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  for (const std::string& warning : network->warnings())
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
   std::printf("ready hugepages=%d %s\n", int(eal->hugepages), eal->note.c_str());
   std::fflush(stdout);
   Totals totals;
@@ -88,10 +90,12 @@ int Run(const std::string& config) {
     if (!one) return fail(one.error());
     for (size_t i = 0; i < counters.size(); ++i) counters[i] += (*one)[i];
   }
-  std::printf("{\"received\": %lu, \"sent\": %lu, \"unfinished\": %lu, \"bad_checksum\": %lu, \"not_udp\": %lu",
-              totals.received, totals.sent, totals.unfinished, totals.bad_checksum, totals.not_udp);
+  std::printf(
+      "{\"received\": %lu, \"sent\": %lu, \"unfinished\": %lu, \"bad_checksum\": %lu, \"not_udp\": %lu",
+      totals.received, totals.sent, totals.unfinished, totals.bad_checksum, totals.not_udp);
   for (size_t i = 0; i < counters.size(); ++i) {
-    std::printf(", \"xdp_%s\": %lu", std::string(drivers::XdpCounterName(LgXdpCounter(i))).c_str(), counters[i]);
+    std::printf(", \"xdp_%s\": %lu", std::string(drivers::XdpCounterName(LgXdpCounter(i))).c_str(),
+                counters[i]);
   }
   std::printf("}\n");
   if (Status closed = network->Close(); !closed) return fail(closed.error());
