@@ -62,7 +62,8 @@ make_network() {
 make_files() {
   mkdir -p "$run/runtime" "$run/state" "$run/log"
   make_certificate "$run" 10.90.1.1 fd90:1::1
-  ln -sfn "$root/build/web" "$run/web"
+  remember_hugepages "$run"
+  [ -d "$run/web" ] || copy_web "$run/web" lab.example true
 }
 
 make_tone() {
@@ -124,6 +125,7 @@ down() {
   local ns
   stop "$run" controlplane dataplane baresip kamailio
   for ns in "${namespaces[@]}"; do remove_namespace "$ns"; done
+  restore_hugepages "$run"
   remove_tree "$run"
 }
 

@@ -13,13 +13,13 @@
 set -euo pipefail
 
 build=(
-  g++ clang llvm cmake ninja-build pkg-config ccache
+  g++ clang llvm cmake ninja-build pkg-config ccache python3
   dpdk libdpdk-dev libbpf-dev libxdp-dev libpcap-dev libnl-3-dev libnl-route-3-dev
   libipsec-mb-dev libsrtp2-dev libssl-dev libboost1.81-dev libsofia-sip-ua-dev
   libtomlplusplus-dev libspdlog-dev libcli11-dev libsqlite3-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev libbenchmark-dev)
 run=(iproute2 ethtool procps openssl util-linux)
-lab=(chromium kamailio kamailio-extra-modules kamailio-utils-modules baresip-core nftables tcpdump tshark python3)
+lab=(chromium kamailio kamailio-extra-modules kamailio-utils-modules baresip-core nftables tcpdump tshark)
 test=(sip-tester coturn bpftool psmisc shellcheck clang-format)
 
 usage() {

@@ -11,17 +11,17 @@ dataplane=$build/dataplane/app/linegate-dataplane
 controlplane=$build/controlplane/app/linegate-controlplane
 linegatectl=$build/controlplane/app/linegatectl
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 fail() {
   printf '%s: %s\n' "$(basename "$0")" "$*" >&2
   exit 1
 }
 
-# in_namespace NS COMMAND...
+# in_namespace NS COMMAND...: NS may be "", which is where we are.
 in_namespace() {
   local ns=$1
   shift
-  nsenter --net="/run/netns/$ns" -- "$@"
+  if [ -z "$ns" ]; then "$@"; else nsenter --net="/run/netns/$ns" -- "$@"; fi
 }
 
 namespace_exists() { [ -e "/run/netns/$1" ]; }
@@ -44,13 +44,14 @@ running() {
 # Field 22 of /proc/PID/stat, counted after the command name, which may hold blanks; empty for none and for a zombie.
 start_time() { sed -n 's/^.*) //p' "/proc/$1/stat" 2>/dev/null | awk '$1 != "Z" { print $20 }'; }
 
-# start RUN NAME NS COMMAND...: in the background, its output to RUN/log/NAME.log, its pid to RUN/NAME.pid.
+# start RUN NAME NS COMMAND...: in the background, its output to RUN/log/NAME.log, its pid to RUN/NAME.pid. NS may be "".
 start() {
   local run=$1 name=$2 ns=$3
   shift 3
   mkdir -p "$run/log"
-  reap "$run" "$name" "$ns"
-  setsid nsenter --net="/run/netns/$ns" -- "$@" </dev/null >>"$run/log/$name.log" 2>&1 9>&- &
+  [ -z "$ns" ] || reap "$run" "$name" "$ns"
+  if [ -n "$ns" ]; then set -- nsenter --net="/run/netns/$ns" -- "$@"; fi
+  setsid "$@" </dev/null >>"$run/log/$name.log" 2>&1 9>&- &
   printf '%s\n' "$!" >"$run/$name.pid"
   start_time "$!" >"$run/$name.start"
 }
@@ -109,6 +110,24 @@ remove_tree() {
   [ -e "$1" ] || return 0
   awk -v dir="$1/" 'index($2, dir) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mount; do umount -l "$mount"; done
   rm -rf "$1"
+}
+
+hugepage_pool=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+
+# remember_hugepages RUN, restore_hugepages RUN: the dataplane reserves what it needs when it starts; the pool gets its
+# former size back when everything that was set up is undone.
+remember_hugepages() { [ -e "$1/hugepages" ] || cat "$hugepage_pool" >"$1/hugepages" 2>/dev/null || true; }
+restore_hugepages() {
+  local before
+  before=$(cat "$1/hugepages" 2>/dev/null) || return 0
+  [ -z "$before" ] || [ "$before" = "$(cat "$hugepage_pool")" ] || echo "$before" >"$hugepage_pool" || true
+}
+
+# copy_web DIR DOMAIN TEST_NUMBERS: the page and its config.json; an empty folder when the page has not been built.
+copy_web() {
+  rm -rf "$1"
+  if [ -d "$root/build/web" ]; then cp -r "$root/build/web" "$1"; else mkdir -p "$1"; fi
+  printf '{"domain": "%s", "iceServers": [], "testNumbers": %s}\n' "$2" "$3" >"$1/config.json"
 }
 
 # wait_until SECONDS WHAT COMMAND...
