@@ -1,0 +1,83 @@
+#include "dataplane/flow/local_ports.h"
+
+#include <algorithm>
+
+#include "dataplane/base/check.h"
+
+namespace linegate::flow {
+namespace {
+
+/// Distinct interfaces in order of first use, as settings::InterfacesOf numbers them.
+uint16_t PortIdOf(const settings::DataplaneSettings& settings, const settings::Realm& realm) {
+  std::vector<std::string> seen;
+  for (const settings::Realm& other : settings.realms) {
+    if (other.interface == realm.interface) break;
+    if (std::ranges::find(seen, other.interface) == seen.end()) seen.push_back(other.interface);
+  }
+  return uint16_t(seen.size());
+}
+
+}  // namespace
+
+LocalPorts::LocalPorts(const settings::DataplaneSettings& settings) : workers_(settings.workers) {
+  LG_FATAL(workers_ > 0);
+  for (size_t r = 0; r < settings.realms.size(); ++r) {
+    const settings::Realm& realm = settings.realms[r];
+    for (size_t a = 0; a < realm.addresses.size(); ++a) {
+      Address entry;
+      entry.address = realm.addresses[a];
+      if (a < realm.advertise.size()) entry.advertised = realm.advertise[a];
+      entry.port_id = PortIdOf(settings, realm);
+      entry.realm = uint16_t(r);
+      entry.webrtc_port = realm.webrtc_port;
+      entry.rtp = realm.rtp_ports;
+      entry.stun_ports = realm.stun_ports;
+      addresses_.push_back(std::move(entry));
+    }
+  }
+}
+
+uint16_t LocalPorts::OwnerOf(const settings::PortRange& range, uint16_t port) const {
+  const uint16_t last = uint16_t(workers_ - 1);
+  const settings::PortRange share = settings::RtpShareOf(range, 0, workers_);
+  if (share.empty()) return last;
+  return uint16_t(std::min<uint32_t>((port - share.first) / (uint32_t{share.last} - share.first + 1), last));
+}
+
+bool LocalPorts::Find(const Endpoint& local, LocalPort& out) const {
+  for (const Address& entry : addresses_) {
+    if (entry.address != local.address) continue;
+    out.port_id = entry.port_id;
+    out.realm = entry.realm;
+    if (entry.webrtc_port != 0 && local.port >= entry.webrtc_port && local.port - entry.webrtc_port < workers_) {
+      out.kind = LocalPortKind::kWebRtc;
+      out.owner = uint16_t(local.port - entry.webrtc_port);
+      return true;
+    }
+    if (entry.rtp.Contains(local.port) && local.port >= ((entry.rtp.first + 1u) & ~1u)) {
+      out.kind = LocalPortKind::kRtp;
+      out.owner = OwnerOf(entry.rtp, local.port);
+      return true;
+    }
+    if (std::ranges::find(entry.stun_ports, local.port) != entry.stun_ports.end()) {
+      out.kind = LocalPortKind::kStunListener;
+      out.owner = 0;
+      return true;
+    }
+    // The same address may stand in two realms with different ports: go on.
+  }
+  return false;
+}
+
+bool LocalPorts::IsOurAddress(const IpAddress& address) const {
+  return std::ranges::any_of(addresses_, [&](const Address& entry) { return entry.address == address; });
+}
+
+const IpAddress& LocalPorts::Unadvertised(const IpAddress& address) const {
+  for (const Address& entry : addresses_) {
+    if (entry.advertised.family() != IpFamily::kNone && entry.advertised == address) return entry.address;
+  }
+  return address;
+}
+
+}  // namespace linegate::flow

@@ -1,0 +1,51 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "dataplane/base/net_address.h"
+#include "dataplane/settings/settings.h"
+
+namespace linegate::flow {
+
+enum class LocalPortKind : uint8_t {
+  kStunListener,  ///< plain STUN, served by every worker
+  kWebRtc,        ///< all WebRTC legs of one worker and realm
+  kRtp,           ///< one RTP or RTCP port of a pair, of one worker
+};
+
+/// What a local UDP endpoint is for.
+struct LocalPort {
+  LocalPortKind kind = LocalPortKind::kStunListener;
+  uint16_t owner = 0;    ///< worker; meaningless for kStunListener
+  uint16_t port_id = 0;  ///< network port of the realm's interface
+  uint16_t realm = 0;
+};
+
+/// Who serves which of our UDP endpoints (design D4), from the settings alone, the same in every worker. A machine has a
+/// handful of addresses, so a search is a scan over them.
+class LocalPorts {
+ public:
+  explicit LocalPorts(const settings::DataplaneSettings& settings);
+
+  /// False: not ours.
+  bool Find(const Endpoint& local, LocalPort& out) const;
+  bool IsOurAddress(const IpAddress& address) const;
+  /// The address that stands behind an advertised one (1:1 NAT), or `address` itself.
+  const IpAddress& Unadvertised(const IpAddress& address) const;
+
+ private:
+  struct Address {
+    IpAddress address;
+    IpAddress advertised;  ///< kNone: same
+    uint16_t port_id = 0;
+    uint16_t realm = 0;
+    uint16_t webrtc_port = 0;
+    settings::PortRange rtp;
+    std::vector<uint16_t> stun_ports;
+  };
+  uint16_t OwnerOf(const settings::PortRange& range, uint16_t port) const;
+  std::vector<Address> addresses_;
+  uint16_t workers_;
+};
+
+}  // namespace linegate::flow

@@ -1,0 +1,120 @@
+#include "dataplane/nodes/classify.h"
+
+#include "dataplane/wire/checksum.h"
+#include "dataplane/wire/demux.h"
+#include "dataplane/wire/ip_header.h"
+
+namespace linegate::nodes {
+namespace {
+
+using abi::DropReason;
+using flow::LocalPort;
+using flow::LocalPortKind;
+using wire::FrameError;
+using wire::PayloadClass;
+
+DropReason ReasonOf(FrameError error) {
+  switch (error) {
+    case FrameError::kNone: break;
+    case FrameError::kTruncated: return DropReason::kTruncated;
+    case FrameError::kNotIp: return DropReason::kNotIp;
+    case FrameError::kBadIpHeader: return DropReason::kBadIpHeader;
+    case FrameError::kBadIpChecksum: return DropReason::kBadIpHeader;
+    case FrameError::kBadAddress: return DropReason::kBadAddress;
+    case FrameError::kTtlZero: return DropReason::kTtlZero;
+    case FrameError::kFragment: return DropReason::kFragment;
+    case FrameError::kNotUdp: return DropReason::kNotUdp;
+    case FrameError::kBadLength: return DropReason::kBadLength;
+    case FrameError::kTooManyExtensions: return DropReason::kTooManyExtensions;
+  }
+  return DropReason::kNone;
+}
+
+/// A checksum field that holds only the folded pseudo header sum: the kernel left the rest to hardware that a veth pair
+/// does not have (CHECKSUM_PARTIAL). Such a packet never crossed a wire, so nothing can have damaged it.
+[[gnu::noinline]] bool ChecksumIsUnfinished(ByteView frame, const wire::FrameView& view) {
+  wire::ChecksumAccumulator sum;
+  sum.Add(view.source.address.bytes());
+  sum.Add(view.destination.address.bytes());
+  sum.AddU16(wire::kIpProtocolUdp);
+  sum.AddU16(view.udp_bytes);
+  return LoadBe16(frame.data() + view.udp_offset + 6) == uint16_t(~sum.Finish());
+}
+
+bool ChecksumIsAcceptable(const io::Packet& packet, const wire::FrameView& view) {
+  if (packet.rx_checksum != io::RxChecksum::kUnknown) return true;
+  return wire::UdpChecksumValid(packet.bytes(), view) ||
+         (!view.udp_checksum_absent && ChecksumIsUnfinished(packet.bytes(), view));
+}
+
+/// All legs of a worker share this port: STUN by its user name, everything else by the validated remote address.
+void ClassifyWebRtc(PacketBatch& batch, size_t i, NodeContext& context) {
+  PacketMeta& meta = batch.meta[i];
+  const PayloadClass payload_class = wire::ClassifyPayload(meta.payload_view());
+  if (payload_class == PayloadClass::kStun) return batch.SetRoute(i, Route::kStunLeg);
+  if (payload_class == PayloadClass::kUnknown || payload_class == PayloadClass::kTurnChannel) {
+    return context.Drop(meta, DropReason::kUnknownProtocol);
+  }
+  const flow::PathMatch match = context.table.FindPath(meta.frame.destination, meta.frame.source);
+  if (match.flow == flow::kNoFlow) return context.Drop(meta, DropReason::kUnvalidatedSource);
+  meta.flow = match.flow;
+  meta.path = match.path;
+  if (payload_class == PayloadClass::kDtls) return batch.SetRoute(i, Route::kDtls);
+  meta.component = payload_class == PayloadClass::kRtcp ? 1 : 0;
+  batch.SetRoute(i, meta.component == 1 ? Route::kSrtcp : Route::kSrtp);
+}
+
+/// A port of a pair is RTP or RTCP; the first bytes only decide where both share a port (RFC 5761 section 4).
+void ClassifyRtp(PacketBatch& batch, size_t i, NodeContext& context) {
+  PacketMeta& meta = batch.meta[i];
+  const flow::PortMatch match = context.table.FindPort(meta.frame.destination);
+  if (match.flow == flow::kNoFlow) return context.Drop(meta, DropReason::kNoFlow);
+  meta.flow = match.flow;
+  meta.component = match.component;
+  if (context.slots[match.flow].config.ingress.rtcp_mux != 0 &&
+      wire::ClassifyPayload(meta.payload_view()) == PayloadClass::kRtcp) {
+    meta.component = 1;
+  }
+  batch.SetRoute(i, meta.component == 1 ? Route::kRtcp : Route::kRtp);
+}
+
+void ClassifyOne(PacketBatch& batch, size_t i, NodeContext& context) {
+  io::Packet& packet = batch.packets[i];
+  PacketMeta& meta = batch.meta[i];
+  const FrameError error = wire::ParseFrame(packet.bytes(), meta.frame);
+  if (error != FrameError::kNone) [[unlikely]] return context.Drop(meta, ReasonOf(error));
+  LocalPort local;
+  if (!context.local_ports.Find(meta.frame.destination, local)) return context.Drop(meta, DropReason::kNoFlow);
+  if (meta.hops == 0) {
+    // RFC 1122 section 3.3.4.2, strong host model: nothing crosses from one side to an address of the other, and what
+    // claims to come from ourselves did not.
+    if (packet.port_id != local.port_id || context.local_ports.IsOurAddress(meta.frame.source.address)) [[unlikely]] {
+      return context.Drop(meta, DropReason::kBadSource);
+    }
+    if (!ChecksumIsAcceptable(packet, meta.frame)) [[unlikely]] return context.Drop(meta, DropReason::kBadChecksum);
+    packet.rx_checksum = io::RxChecksum::kGood;  // the worker that owns the flow does not look again
+  }
+  meta.payload = packet.data + meta.frame.payload_offset;
+  meta.payload_bytes = meta.frame.payload_bytes;
+  if (local.kind == LocalPortKind::kStunListener) {
+    if (wire::ClassifyPayload(meta.payload_view()) != PayloadClass::kStun) {
+      return context.Drop(meta, DropReason::kUnknownProtocol);
+    }
+    return batch.SetRoute(i, Route::kStunListener);
+  }
+  if (local.owner != context.worker) {
+    meta.verdict = Verdict::kHandOver;
+    meta.owner = local.owner;
+    return;
+  }
+  local.kind == LocalPortKind::kWebRtc ? ClassifyWebRtc(batch, i, context) : ClassifyRtp(batch, i, context);
+}
+
+}  // namespace
+
+void Classify(PacketBatch& batch, NodeContext& context) {
+  for (size_t i = 0; i < batch.count; ++i) __builtin_prefetch(batch.packets[i].data);
+  for (size_t i = 0; i < batch.count; ++i) ClassifyOne(batch, i, context);
+}
+
+}  // namespace linegate::nodes

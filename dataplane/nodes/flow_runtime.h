@@ -1,0 +1,61 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "dataplane/abi/flow_slot.h"
+#include "dataplane/base/net_address.h"
+#include "dataplane/nodes/token_bucket.h"
+#include "dataplane/srtp/transform.h"
+#include "dataplane/wire/frame_writer.h"
+
+namespace linegate::nodes {
+
+/// Where one component of a flow goes, ready for the frame writer.
+struct EgressTarget {
+  bool known = false;           ///< an address to send to is there
+  bool next_hop_known = false;
+  uint16_t port_id = 0;
+  wire::FrameHeader header;
+};
+
+/// Our own check of an address that a nominated check came from (design D6), and a move that waits. Lost by a restart:
+/// the peer's next check starts it again.
+struct IceRuntime {
+  uint8_t verifying = abi::kNoPath;  ///< nominated path of another IP address, not proven yet
+  uint8_t sends_left = 0;
+  uint8_t deferred = abi::kNoPath;  ///< proven nomination within a second of the last move
+  std::array<uint8_t, 12> transaction = {};
+  uint64_t next_send_ns = 0;
+  uint64_t interval_ns = 0;
+};
+
+/// RFC 3550 appendices A.1, A.3 and A.8 over the incoming stream, for FlowStats.
+struct StreamStats {
+  uint32_t ssrc = 0;
+  bool started = false;
+  uint16_t highest_sequence = 0;
+  uint32_t cycles = 0;
+  uint32_t base = 0;
+  uint64_t received = 0;
+  uint64_t lost_before = 0;  ///< of earlier sources
+  uint32_t transit = 0;
+  uint32_t jitter_scaled = 0;  ///< 16 times the jitter
+};
+
+/// What a worker keeps of a flow in its own memory, made from the slot and made again after a restart.
+struct FlowRuntime {
+  static constexpr uint8_t kNotMapped = 0xff;
+
+  std::array<EgressTarget, 2> egress;
+  std::array<Endpoint, 2> expected;  ///< RTP ingress: sources accepted; family kNone: none
+  std::array<uint8_t, 128> payload_map;
+  std::unique_ptr<srtp::CryptoContext> receive_context;
+  std::unique_ptr<srtp::CryptoContext> send_context;
+  IceRuntime ice;
+  StreamStats stream;
+  TokenBucket stun_errors{2, 5};
+  TokenBucket dtls{100, 200};
+};
+
+}  // namespace linegate::nodes

@@ -1,0 +1,75 @@
+#pragma once
+#include <array>
+#include <cstdint>
+
+#include "dataplane/abi/counters.h"
+#include "dataplane/flow/flow_table.h"
+#include "dataplane/io/packet_port.h"
+#include "dataplane/nodes/verdict.h"
+#include "dataplane/wire/frame_view.h"
+#include "dataplane/wire/frame_writer.h"
+
+namespace linegate::nodes {
+
+/// What the nodes know of one packet.
+struct PacketMeta {
+  Verdict verdict = Verdict::kForward;
+  abi::DropReason reason = abi::DropReason::kNone;
+  Route route = Route::kStunListener;
+  uint8_t hops = 0;       ///< how often it was looped inside
+  uint8_t component = 0;  ///< media: 0 RTP, 1 RTCP
+  uint8_t path = abi::kNoPath;  ///< WebRTC ingress: which validated address it came from
+  bool ready = false;     ///< `out`, `out_port`, `payload` are complete: to be sent
+  uint16_t owner = 0;     ///< kHandOver: to which worker
+  uint16_t out_port = 0;
+  uint16_t payload_bytes = 0;    ///< UDP payload as it is now
+  uint16_t rtp_header_bytes = 0;
+  uint32_t flow = flow::kNoFlow;  ///< slot whose ingress received it
+  uint8_t* payload = nullptr;
+  wire::FrameView frame;  ///< as received
+  wire::FrameHeader out;  ///< as to be sent
+
+  ByteView payload_view() const { return {payload, payload_bytes}; }
+  MutableByteView mutable_payload() { return {payload, payload_bytes}; }
+};
+
+/// Positions in a batch, in order.
+struct IndexList {
+  std::array<uint8_t, io::kMaxBurst> items;
+  uint8_t count = 0;
+  void Add(size_t i) { items[count++] = uint8_t(i); }
+  const uint8_t* begin() const { return items.data(); }
+  const uint8_t* end() const { return items.data() + count; }
+};
+
+/// One burst on its way through the nodes: parallel arrays, one list of positions per route.
+struct PacketBatch {
+  static constexpr size_t kCapacity = io::kMaxBurst;
+  std::array<io::Packet, kCapacity> packets;
+  std::array<PacketMeta, kCapacity> meta;
+  std::array<IndexList, kRouteCount> routes;
+  size_t count = 0;
+
+  void Clear() {
+    count = 0;
+    for (IndexList& list : routes) list.count = 0;
+  }
+  /// Adds a packet that was looped `hops` times. Pre: not full.
+  void Add(const io::Packet& packet, uint8_t hops) {
+    packets[count] = packet;
+    meta[count] = PacketMeta{};
+    meta[count].hops = hops;
+    ++count;
+  }
+  const IndexList& on(Route route) const { return routes[size_t(route)]; }
+  void SetRoute(size_t i, Route route) {
+    meta[i].route = route;
+    routes[size_t(route)].Add(i);
+  }
+  /// Bytes writable from the payload of packet `i` to the end of its buffer.
+  size_t capacity(size_t i) const {
+    return size_t(packets[i].data + packets[i].length + packets[i].tailroom - meta[i].payload);
+  }
+};
+
+}  // namespace linegate::nodes

@@ -1,0 +1,313 @@
+#include "dataplane/worker/command_drain.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "dataplane/base/secret.h"
+#include "dataplane/nodes/flow_egress.h"
+#include "dataplane/nodes/ice_paths.h"
+
+namespace linegate::worker {
+namespace {
+
+using abi::CommandStatus;
+using abi::LifeWord;
+using abi::SlotState;
+using nodes::FlowRuntime;
+
+/// Copies a command out of the ring. False: the record has another size.
+template <typename Command>
+bool Read(ByteView record, Command& out) {
+  if (record.size() != sizeof out) return false;
+  std::memcpy(static_cast<void*>(&out), record.data(), sizeof out);
+  return true;
+}
+
+srtp::MasterKey MasterKeyOf(const abi::KeyMaterial& material) {
+  srtp::MasterKey key;
+  key.profile = srtp::Profile(material.profile);
+  key.key.Assign({material.key, material.key_bytes});
+  key.salt.Assign({material.salt, material.salt_bytes});
+  return key;
+}
+
+bool IsRepeat(const abi::FlowSlot& slot, const abi::CommandHeader& header) {
+  return header.sequence != 0 && slot.command_sequence == header.sequence;
+}
+
+bool SameIngressAddresses(const abi::Ingress& a, const abi::Ingress& b) {
+  return a.kind == b.kind && a.local[0] == b.local[0] && a.local[1] == b.local[1];
+}
+
+bool SameKey(const abi::KeyMaterial& a, const abi::KeyMaterial& b) {
+  return a.installed == b.installed && a.profile == b.profile && a.key_bytes == b.key_bytes &&
+         a.salt_bytes == b.salt_bytes && ConstantTimeEqual(a.key, b.key) && ConstantTimeEqual(a.salt, b.salt);
+}
+
+/// Numbering belongs to a key: a new one starts anew.
+void ResetNumbering(abi::FlowSlot& slot, abi::KeyUse use) {
+  if (use == abi::KeyUse::kReceive) {
+    for (abi::ReceiveSource& source : slot.receive) source = {};
+  } else {
+    for (abi::TransmitSource& source : slot.transmit) source = {};
+    slot.srtcp_send = {};
+  }
+}
+
+}  // namespace
+
+bool CommandDrain::Run() {
+  if (commands_.empty()) return false;
+  // An unanswered command is worse than a late one.
+  constexpr uint32_t kAnswerBytes = kLimitPerTurn * (sizeof(abi::RecordHeader) + sizeof(abi::CommandDone));
+  if (context_.events.TryClaim(uint32_t(abi::EventType::kCommandDone), kAnswerBytes).data() == nullptr) return false;
+  return commands_.Drain(kLimitPerTurn, [this](uint32_t type, MutableByteView record) { Handle(type, record); }) != 0;
+}
+
+void CommandDrain::Handle(uint32_t type, MutableByteView record) {
+  abi::CommandHeader header;
+  if (record.size() < sizeof header) return context_.Count(abi::Counter::kCommandsRefused);
+  std::memcpy(static_cast<void*>(&header), record.data(), sizeof header);
+  CommandStatus status = CommandStatus::kBadConfig;
+  switch (abi::CommandType(type)) {
+    case abi::CommandType::kProgramFlow: {
+      abi::ProgramFlow command;
+      if (Read(record, command)) status = Program(command);
+      break;
+    }
+    case abi::CommandType::kInstallKeys: {
+      abi::InstallKeys command;
+      if (Read(record, command)) status = Install(command);
+      Wipe(&command, sizeof command);
+      Wipe(record.data(), record.size());
+      break;
+    }
+    case abi::CommandType::kRemoveFlow:
+      status = Remove(header.flow);
+      break;
+    case abi::CommandType::kRemoveAllFlows:
+      status = RemoveAll();
+      break;
+  }
+  Answer(header, status);
+}
+
+void CommandDrain::Answer(const abi::CommandHeader& header, CommandStatus status) {
+  context_.Count(status == CommandStatus::kDone ? abi::Counter::kCommandsDone : abi::Counter::kCommandsRefused);
+  context_.Emit(abi::EventType::kCommandDone, abi::CommandDone{header.sequence, header.flow, status});
+  uint64_t last = link_.last_command_sequence.load(std::memory_order_relaxed);
+  while (last < header.sequence && !link_.last_command_sequence.compare_exchange_weak(last, header.sequence)) {
+  }
+}
+
+bool CommandDrain::PortsAreFree(uint32_t index, const abi::FlowConfig& config) const {
+  if (config.ingress.kind != abi::SideKind::kRtp) return true;
+  return std::ranges::all_of(config.ingress.local, [&](const abi::SocketAddress& local) {
+    if (local.family == 0) return true;
+    const uint32_t owner = context_.table.FindPort(local.ToEndpoint()).flow;
+    return owner == flow::kNoFlow || owner == index;
+  });
+}
+
+CommandStatus CommandDrain::Program(const abi::ProgramFlow& command) {
+  const abi::FlowRef& ref = command.header.flow;
+  CommandStatus status = context_.slots.CheckRef(ref);
+  if (status != CommandStatus::kDone) return status;
+  abi::FlowSlot& slot = context_.slots[ref.index];
+  const LifeWord life = slot.life_word();
+  if (life.state != SlotState::kFree) {
+    if (life.generation != ref.generation) return CommandStatus::kStaleFlow;
+    if (life.state == SlotState::kLive && IsRepeat(slot, command.header)) return CommandStatus(slot.command_status);
+  }
+  status = context_.slots.CheckConfig(ref, command.config);
+  if (status == CommandStatus::kDone && !PortsAreFree(ref.index, command.config)) status = CommandStatus::kPortTaken;
+  if (status != CommandStatus::kDone) return status;
+
+  if (life.state == SlotState::kFree) {
+    new (&slot) abi::FlowSlot();
+    abi::FlowStats& stats = context_.stats[ref.index];
+    stats = {};
+    stats.generation = ref.generation;
+    ++active_flows_;
+  } else if (life.state == SlotState::kLive) {
+    if (slot.config.ingress.kind == abi::SideKind::kRtp) context_.table.RemovePorts(ref.index);
+    if (!SameIngressAddresses(slot.config.ingress, command.config.ingress)) nodes::ForgetPaths(ref.index, context_);
+    const bool restart = std::memcmp(slot.config.ingress.ice[0].local_ufrag, command.config.ingress.ice[0].local_ufrag,
+                                     abi::kLocalUfragLength) != 0;
+    if (restart) slot.ice.nominated = 0;  // RFC 8445 section 9: an ICE restart nominates anew
+    const bool same_sources = slot.config.ingress.expected[0] == command.config.ingress.expected[0] &&
+                              slot.config.ingress.expected[1] == command.config.ingress.expected[1];
+    if (!same_sources) slot.latched = 0;
+  }
+  slot.set_life({SlotState::kUpdating, ref.worker, ref.generation});
+  slot.config = command.config;
+  slot.command_sequence = command.header.sequence;
+  slot.command_status = uint32_t(CommandStatus::kDone);
+  slot.set_life({SlotState::kLive, ref.worker, ref.generation});
+  ApplyConfig(ref.index);
+  return CommandStatus::kDone;
+}
+
+void CommandDrain::ApplyConfig(uint32_t index) {
+  const abi::FlowSlot& slot = context_.slots[index];
+  FlowRuntime& runtime = context_.runtime[index];
+  runtime.payload_map.fill(FlowRuntime::kNotMapped);
+  for (uint32_t i = 0; i < slot.config.payload_count; ++i) {
+    runtime.payload_map[slot.config.payload[i].from] = slot.config.payload[i].to;
+  }
+  for (uint32_t c = 0; c < 2; ++c) {
+    const bool learned = slot.config.ingress.latch != 0 && (slot.latched & (1u << c)) != 0;
+    const uint32_t from = slot.config.ingress.rtcp_mux != 0 ? 0 : c;
+    runtime.expected[c] = learned ? slot.source[c].ToEndpoint() : slot.config.ingress.expected[from].ToEndpoint();
+  }
+  if (slot.config.ingress.kind == abi::SideKind::kRtp) context_.table.AddPorts(index);
+  nodes::RefreshEgress(index, context_);
+  nodes::ReportPath(index, context_);
+  nodes::RequestPath(index, context_);
+}
+
+CommandStatus CommandDrain::Install(const abi::InstallKeys& command) {
+  const abi::FlowRef& ref = command.header.flow;
+  const CommandStatus bad_slot = context_.slots.CheckRef(ref);
+  if (bad_slot != CommandStatus::kDone) return bad_slot;
+  abi::FlowSlot* slot = context_.slots.Live(ref);
+  if (slot == nullptr) return CommandStatus::kStaleFlow;
+  if (IsRepeat(*slot, command.header)) return CommandStatus(slot->command_status);
+  const auto traits = srtp::TraitsOf(srtp::Profile(command.profile));
+  const bool known_use = command.use == abi::KeyUse::kReceive || command.use == abi::KeyUse::kSend;
+  if (!traits || !known_use || command.key_bytes != traits->key_bytes || command.salt_bytes != traits->salt_bytes) {
+    return CommandStatus::kKeyRefused;
+  }
+  const bool receive = command.use == abi::KeyUse::kReceive;
+  abi::KeyMaterial material;
+  material.installed = 1;
+  material.profile = command.profile;
+  material.key_bytes = command.key_bytes;
+  material.salt_bytes = command.salt_bytes;
+  std::copy_n(command.key, material.key_bytes, material.key);
+  std::copy_n(command.salt, material.salt_bytes, material.salt);
+  abi::KeyMaterial& stored = receive ? slot->receive_key : slot->send_key;
+  std::unique_ptr<srtp::CryptoContext>& context =
+      receive ? context_.runtime[ref.index].receive_context : context_.runtime[ref.index].send_context;
+  // The same key again (a control plane that lost its memory) must not start the numbering again: that would encrypt
+  // two packets with one keystream.
+  if (!SameKey(stored, material)) {
+    auto made = context_.transform.CreateContext(MasterKeyOf(material),
+                                                 receive ? srtp::Direction::kUnprotect : srtp::Direction::kProtect);
+    if (!made) {
+      Wipe(&material, sizeof material);
+      return CommandStatus::kKeyRefused;
+    }
+    stored.installed = 0;
+    abi::StoreBarrier();
+    ResetNumbering(*slot, command.use);
+    const uint32_t installed = material.installed;
+    material.installed = 0;
+    stored = material;
+    abi::StoreBarrier();
+    stored.installed = installed;
+    context = std::move(*made);
+  }
+  slot->command_sequence = command.header.sequence;
+  slot->command_status = uint32_t(CommandStatus::kDone);
+  Wipe(&material, sizeof material);
+  return CommandStatus::kDone;
+}
+
+CommandStatus CommandDrain::Remove(const abi::FlowRef& ref) {
+  const CommandStatus status = context_.slots.CheckRef(ref);
+  if (status != CommandStatus::kDone) return status;
+  const LifeWord life = context_.slots[ref.index].life_word();
+  if (life.state != SlotState::kFree && life.generation == ref.generation) Free(ref.index);
+  return CommandStatus::kDone;
+}
+
+CommandStatus CommandDrain::RemoveAll() {
+  for (uint32_t i = 0; i < context_.slots.size(); ++i) {
+    if (context_.slots[i].life_word().state != SlotState::kFree) Free(i);
+  }
+  return CommandStatus::kDone;
+}
+
+void CommandDrain::Free(uint32_t index) {
+  abi::FlowSlot& slot = context_.slots[index];
+  if (slot.life_word().state == SlotState::kLive) {
+    nodes::WithdrawPath(index, context_);
+    nodes::ForgetPaths(index, context_);
+    if (slot.config.ingress.kind == abi::SideKind::kRtp) context_.table.RemovePorts(index);
+  }
+  slot.set_life({});
+  context_.runtime[index] = FlowRuntime();
+  Wipe(&slot, sizeof slot);
+  new (&slot) abi::FlowSlot();
+  --active_flows_;
+}
+
+bool CommandDrain::MakeContexts(uint32_t index) {
+  const abi::FlowSlot& slot = context_.slots[index];
+  FlowRuntime& runtime = context_.runtime[index];
+  for (const auto& [material, direction, context] :
+       {std::tuple(&slot.receive_key, srtp::Direction::kUnprotect, &runtime.receive_context),
+        std::tuple(&slot.send_key, srtp::Direction::kProtect, &runtime.send_context)}) {
+    if (material->installed == 0) continue;
+    const auto traits = srtp::TraitsOf(srtp::Profile(material->profile));
+    if (!traits || material->key_bytes != traits->key_bytes || material->salt_bytes != traits->salt_bytes) return false;
+    auto made = context_.transform.CreateContext(MasterKeyOf(*material), direction);
+    if (!made) return false;
+    *context = std::move(*made);
+  }
+  return true;
+}
+
+bool CommandDrain::AdoptSlot(uint32_t index) {
+  abi::FlowSlot& slot = context_.slots[index];
+  const LifeWord life = slot.life_word();
+  ++active_flows_;
+  const abi::FlowRef ref{index, life.generation, life.owner, 0};
+  const bool whole = life.state == SlotState::kLive;
+  const bool sound = context_.slots.CheckRef(ref) == CommandStatus::kDone && (whole || life.state == SlotState::kUpdating) &&
+                     (!whole || (context_.slots.CheckConfig(ref, slot.config) == CommandStatus::kDone &&
+                                 PortsAreFree(index, slot.config))) &&
+                     MakeContexts(index);
+  if (!sound) {
+    slot.set_life({SlotState::kUpdating, life.owner, life.generation});  // nothing of it is in a table
+    Free(index);
+    return false;
+  }
+  for (abi::ReceiveSource& source : slot.receive) {
+    if (source.rtp.started != 0) source.rtp.RecordAllUpTo(source.rtp.highest);
+    if (source.rtcp.started != 0) source.rtcp.RecordAllUpTo(source.rtcp.highest);
+  }
+  for (abi::TransmitSource& source : slot.transmit) source.index.RestoreAtMark();
+  if (!whole) {
+    // Died between two configurations: numbering is kept, addresses are not, and the command comes again.
+    slot.ice = {};
+    return true;
+  }
+  const auto path_in_table = [&](uint8_t p) {
+    const abi::ValidatedPath& path = slot.ice.paths[p];
+    const Endpoint local = slot.config.ingress.local[path.local_index].ToEndpoint();
+    return context_.table.FindPath(local, path.remote.ToEndpoint()).flow != flow::kNoFlow;
+  };
+  for (uint8_t p = 0; p < abi::kMaxValidatedPaths; ++p) {
+    abi::ValidatedPath& path = slot.ice.paths[p];
+    const bool usable = path.state == 1 && path.local_index < 2 && path.next_hop.port_id < context_.ports.size() &&
+                        slot.config.ingress.kind == abi::SideKind::kWebRtc && !path_in_table(p);
+    if (!usable) {
+      path = {};
+      if (slot.ice.selected == p) slot.ice.selected = abi::kNoPath;
+      continue;
+    }
+    // Nobody could be heard while we were away: timers begin again now.
+    path.last_check_ns = context_.now_ns;
+    context_.table.AddPath(index, p);
+  }
+  if (slot.ice.selected >= abi::kMaxValidatedPaths) slot.ice.selected = abi::kNoPath;
+  if (slot.ice.consent_ns != 0) slot.ice.consent_ns = context_.now_ns;
+  ApplyConfig(index);
+  nodes::ArmIceTimer(index, context_);
+  return true;
+}
+
+}  // namespace linegate::worker

@@ -1,0 +1,82 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dataplane/base/check.h"
+#include "dataplane/nodes/node_context.h"
+
+namespace linegate::worker {
+
+/// Fixed-size queue between two threads of this process, one producer and one consumer. Each side keeps a copy of the
+/// other's cursor and reads the shared one only when the copy is used up, so that a burst costs one cache line transfer.
+template <typename T, uint32_t kCapacity>
+class SpscQueue {
+ public:
+  static_assert((kCapacity & (kCapacity - 1)) == 0);
+  bool TryPush(const T& item) {
+    const uint32_t tail = tail_.load(std::memory_order_relaxed);
+    if (tail - head_seen_ == kCapacity) {
+      head_seen_ = head_.load(std::memory_order_acquire);
+      if (tail - head_seen_ == kCapacity) return false;
+    }
+    items_[tail % kCapacity] = item;
+    tail_.store(tail + 1, std::memory_order_release);
+    return true;
+  }
+  bool TryPop(T& item) {
+    const uint32_t head = head_.load(std::memory_order_relaxed);
+    if (head == tail_seen_) {
+      tail_seen_ = tail_.load(std::memory_order_acquire);
+      if (head == tail_seen_) return false;
+    }
+    item = items_[head % kCapacity];
+    head_.store(head + 1, std::memory_order_release);
+    return true;
+  }
+
+ private:
+  alignas(128) std::atomic<uint32_t> tail_{0};
+  uint32_t head_seen_ = 0;
+  alignas(128) std::atomic<uint32_t> head_{0};
+  uint32_t tail_seen_ = 0;
+  alignas(128) T items_[kCapacity];
+};
+
+/// A frame for the worker that owns its flow.
+struct HandedPacket {
+  io::Packet packet;
+  uint8_t hops = 0;
+};
+
+/// All queues between the workers of this process: one pair for each ordered pair of workers. Made by app/ before the
+/// workers, outlives them. Buffers travel with their packets: the receiving worker sends or frees them through its own
+/// ports, so all workers' ports share one buffer pool (or pools that any thread may free to).
+class HandoverMesh {
+ public:
+  static constexpr uint32_t kPackets = 1024;
+  static constexpr uint32_t kMessages = 256;
+  struct Lane {
+    SpscQueue<HandedPacket, kPackets> packets;
+    SpscQueue<nodes::FlowMessage, kMessages> messages;
+  };
+
+  explicit HandoverMesh(uint16_t workers) : workers_(workers) {
+    for (uint32_t i = 0; i < uint32_t{workers} * workers; ++i) {
+      lanes_.push_back(i % workers == i / workers ? nullptr : std::make_unique<Lane>());
+    }
+  }
+  uint16_t workers() const { return workers_; }
+  /// Pre: from != to, both below workers().
+  Lane& lane(uint16_t from, uint16_t to) const {
+    LG_ASSERT(from != to);
+    return *lanes_[size_t{from} * workers_ + to];
+  }
+
+ private:
+  uint16_t workers_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+};
+
+}  // namespace linegate::worker

@@ -1,0 +1,302 @@
+#include "dataplane/worker/worker.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "dataplane/abi/punt_record.h"
+#include "dataplane/nodes/classify.h"
+#include "dataplane/nodes/flow_egress.h"
+#include "dataplane/nodes/ice_paths.h"
+#include "dataplane/nodes/punt.h"
+#include "dataplane/nodes/stun_check.h"
+#include "dataplane/nodes/stun_reply.h"
+#include "dataplane/nodes/transmit.h"
+#include "dataplane/worker/command_drain.h"
+
+namespace linegate::worker {
+namespace {
+
+constexpr uint32_t kInjectsPerTurn = 32;
+constexpr uint32_t kMessagesPerTurn = 32;
+constexpr uint32_t kTimersPerTurn = 64;
+constexpr uint64_t kHeartbeatNs = 10'000'000;
+constexpr uint64_t kPublishNs = 1'000'000;
+
+/// Facts for other workers go straight into their lanes.
+class MeshSink final : public nodes::MessageSink {
+ public:
+  MeshSink(HandoverMesh& mesh, uint16_t worker) : mesh_(mesh), worker_(worker) {}
+  bool Post(uint16_t worker, const nodes::FlowMessage& message) override {
+    if (worker == worker_ || worker >= mesh_.workers()) return false;
+    return mesh_.lane(worker_, worker).messages.TryPush(message);
+  }
+
+ private:
+  HandoverMesh& mesh_;
+  uint16_t worker_;
+};
+
+}  // namespace
+
+class Worker::State {
+ public:
+  explicit State(const WorkerParts& parts);
+  uint32_t Adopt(TimePoint now);
+  bool RunOnce(TimePoint now);
+
+ private:
+  void SetNow(TimePoint now);
+  bool DrainMessages();
+  bool DrainInjected();
+  bool DrainHandedOver();
+  bool ReceiveBursts();
+  /// Runs a burst to completion, with what comes back of it.
+  void ProcessBatch();
+  void RunNodes();
+  /// Hands over, frees, and collects what loops; returns how many loop.
+  size_t SettleBatch();
+  void HandOver(nodes::PacketMeta& meta, const io::Packet& packet);
+  void Publish(bool busy);
+
+  const uint16_t id_;
+  abi::LinkRegion link_;
+  std::span<io::PacketPort* const> ports_;
+  HandoverMesh& mesh_;
+  flow::LocalPorts local_ports_;
+  PrfStream random_;
+  flow::FlowSlots slots_;
+  flow::FlowTable table_;
+  std::vector<nodes::FlowRuntime> runtime_;
+  flow::TimerWheel timers_;
+  nodes::Tally tally_;
+  abi::RingProducer events_;
+  abi::RingProducer punts_;
+  abi::RingConsumer commands_;
+  abi::RingConsumer injects_;
+  MeshSink messages_;
+  nodes::TxQueues tx_;
+  nodes::TokenBucket stun_errors_{1000, 1000};
+  nodes::NodeContext context_;
+  CommandDrain command_drain_;
+  nodes::PacketBatch batch_;
+  std::array<HandedPacket, io::kMaxBurst> looped_;
+  uint64_t published_ns_ = 0;
+  uint64_t heartbeat_ns_ = 0;
+};
+
+Worker::State::State(const WorkerParts& parts)
+    : id_(parts.id),
+      link_(parts.link),
+      ports_(parts.ports),
+      mesh_(parts.mesh),
+      local_ports_(parts.settings),
+      random_(parts.rng),
+      slots_(parts.slots, parts.id, local_ports_, link_.header().ice_key),
+      table_(parts.slots, random_),
+      runtime_(parts.slots.size()),
+      timers_(uint32_t(parts.slots.size())),
+      events_(link_.event_ring(id_), abi::kEventRingBytes),
+      punts_(link_.punt_ring(id_), abi::kPuntRingBytes),
+      commands_(link_.command_ring(id_), abi::kCommandRingBytes),
+      injects_(link_.inject_ring(id_), abi::kInjectRingBytes),
+      messages_(mesh_, id_),
+      tx_(ports_),
+      context_{.worker = id_,
+               .now = {},
+               .now_ns = 0,
+               .local_ports = local_ports_,
+               .slots = slots_,
+               .table = table_,
+               .runtime = runtime_,
+               .stats = {link_.flow_stats(id_), parts.slots.size()},
+               .timers = timers_,
+               .tally = tally_,
+               .events = events_,
+               .punts = punts_,
+               .messages = messages_,
+               .ports = ports_,
+               .tx = tx_,
+               .hmac = parts.hmac,
+               .transform = parts.transform,
+               .random = random_,
+               .stun_errors = stun_errors_,
+               .tie_breaker = random_.U64()},
+      command_drain_(context_, commands_, link_.header()) {
+  LG_FATAL(!ports_.empty() && parts.slots.size() == link_.layout().flows_per_worker());
+  // Counters are monotonic over a restart of the dataplane.
+  const abi::WorkerCounters& shared = link_.counters(id_);
+  std::copy_n(shared.counters, abi::kMaxCounters, tally_.counters);
+  std::copy_n(shared.drops, abi::kMaxDropReasons, tally_.drops);
+  tx_.Continue(tally_.counters[size_t(abi::Counter::kSentPkts)],
+               tally_.counters[size_t(abi::Counter::kSendFailedPkts)]);
+}
+
+void Worker::State::SetNow(TimePoint now) {
+  context_.now = now;
+  context_.now_ns = ToNanoseconds(now);
+}
+
+uint32_t Worker::State::Adopt(TimePoint now) {
+  SetNow(now);
+  uint32_t adopted = 0;
+  for (uint32_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].life_word().state != abi::SlotState::kFree && command_drain_.AdoptSlot(i)) ++adopted;
+  }
+  Publish(true);
+  return adopted;
+}
+
+bool Worker::State::RunOnce(TimePoint now) {
+  SetNow(now);
+  bool busy = command_drain_.Run();
+  busy |= DrainMessages();
+  busy |= DrainInjected();
+  busy |= DrainHandedOver();
+  busy |= ReceiveBursts();
+  busy |= timers_.Advance(now, kTimersPerTurn, [this](uint32_t flow) {
+    if (slots_.IsLive(flow)) nodes::OnIceTimer(flow, context_);
+  }) != 0;
+  tx_.FlushAll();
+  context_.Count(abi::Counter::kLoopTurns);
+  if (!busy) context_.Count(abi::Counter::kIdleTurns);
+  Publish(busy);
+  return busy;
+}
+
+bool Worker::State::DrainMessages() {
+  bool busy = false;
+  for (uint16_t from = 0; from < mesh_.workers(); ++from) {
+    if (from == id_) continue;
+    nodes::FlowMessage message;
+    for (uint32_t n = 0; n < kMessagesPerTurn && mesh_.lane(from, id_).messages.TryPop(message); ++n) {
+      nodes::HandleMessage(message, context_);
+      busy = true;
+    }
+  }
+  return busy;
+}
+
+bool Worker::State::DrainInjected() {
+  return injects_.Drain(kInjectsPerTurn, [this](uint32_t type, MutableByteView record) {
+    if (type == uint32_t(abi::InjectKind::kToLeg)) return nodes::Inject(record, context_);
+    ++tally_.drops[size_t(abi::DropReason::kInjectRefused)];
+  }) != 0;
+}
+
+bool Worker::State::DrainHandedOver() {
+  bool busy = false;
+  for (uint16_t from = 0; from < mesh_.workers(); ++from) {
+    if (from == id_) continue;
+    HandedPacket handed;
+    batch_.Clear();
+    while (batch_.count < nodes::PacketBatch::kCapacity && mesh_.lane(from, id_).packets.TryPop(handed)) {
+      batch_.Add(handed.packet, handed.hops);
+    }
+    if (batch_.count == 0) continue;
+    ProcessBatch();
+    busy = true;
+  }
+  return busy;
+}
+
+bool Worker::State::ReceiveBursts() {
+  bool busy = false;
+  for (io::PacketPort* port : ports_) {
+    batch_.Clear();
+    const size_t count = port->Receive(batch_.packets);
+    if (count == 0) continue;
+    for (size_t i = 0; i < count; ++i) batch_.meta[i] = nodes::PacketMeta{};
+    batch_.count = count;
+    tally_.counters[size_t(abi::Counter::kReceivedPkts)] += count;
+    ProcessBatch();
+    busy = true;
+  }
+  return busy;
+}
+
+void Worker::State::ProcessBatch() {
+  for (;;) {
+    RunNodes();
+    const size_t looping = SettleBatch();
+    if (looping == 0) return;
+    batch_.Clear();
+    for (size_t i = 0; i < looping; ++i) batch_.Add(looped_[i].packet, looped_[i].hops);
+  }
+}
+
+void Worker::State::RunNodes() {
+  nodes::Classify(batch_, context_);
+  nodes::StunListener(batch_, context_);
+  nodes::StunLeg(batch_, context_);
+  nodes::DtlsPunt(batch_, context_);
+  nodes::Transmit(batch_, context_);
+}
+
+size_t Worker::State::SettleBatch() {
+  std::array<io::Packet, nodes::PacketBatch::kCapacity> done;
+  size_t done_count = 0;
+  size_t looping = 0;
+  for (size_t i = 0; i < batch_.count; ++i) {
+    nodes::PacketMeta& meta = batch_.meta[i];
+    const io::Packet& packet = batch_.packets[i];
+    if (meta.verdict == nodes::Verdict::kHandOver) HandOver(meta, packet);
+    switch (meta.verdict) {
+      case nodes::Verdict::kLoop:
+        looped_[looping++] = {packet, uint8_t(meta.hops + 1)};
+        break;
+      case nodes::Verdict::kHandOver:
+        break;
+      case nodes::Verdict::kForward:
+        if (!meta.ready) done[done_count++] = packet;
+        break;
+      case nodes::Verdict::kPunt:
+      case nodes::Verdict::kDrop:
+      case nodes::Verdict::kConsumed:
+        done[done_count++] = packet;
+        break;
+    }
+  }
+  if (done_count != 0) ports_[0]->Free({done.data(), done_count});
+  return looping;
+}
+
+void Worker::State::HandOver(nodes::PacketMeta& meta, const io::Packet& packet) {
+  if (meta.owner < mesh_.workers() && mesh_.lane(id_, meta.owner).packets.TryPush({packet, meta.hops})) {
+    return context_.Count(abi::Counter::kHandedOverPkts);
+  }
+  context_.Drop(meta, abi::DropReason::kHandoverRingFull);
+}
+
+void Worker::State::Publish(bool busy) {
+  if (id_ == 0 && context_.now_ns - heartbeat_ns_ >= kHeartbeatNs) {
+    heartbeat_ns_ = context_.now_ns;
+    link_.header().dataplane_heartbeat_ns.store(context_.now_ns, std::memory_order_relaxed);
+  }
+  if (!busy && context_.now_ns - published_ns_ < kPublishNs) return;
+  published_ns_ = context_.now_ns;
+  tally_.counters[size_t(abi::Counter::kActiveFlows)] = command_drain_.active_flows();
+  tally_.counters[size_t(abi::Counter::kSentPkts)] = tx_.sent_pkts();
+  tally_.counters[size_t(abi::Counter::kSendFailedPkts)] = tx_.failed_pkts();
+  abi::WorkerCounters& shared = link_.counters(id_);
+  const std::atomic_ref<uint64_t> epoch(shared.epoch);
+  const uint64_t odd = (epoch.load(std::memory_order_relaxed) | 1);
+  epoch.store(odd, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_release);
+  std::copy_n(tally_.counters, abi::kCounterInfoCount, shared.counters);
+  std::copy_n(tally_.drops, abi::kDropReasonInfoCount, shared.drops);
+  epoch.store(odd + 1, std::memory_order_release);
+}
+
+Worker::Worker(const WorkerParts& parts) : state_(std::make_unique<State>(parts)) {}
+Worker::~Worker() = default;
+uint32_t Worker::Adopt(TimePoint now) { return state_->Adopt(now); }
+bool Worker::RunOnce(TimePoint now) { return state_->RunOnce(now); }
+
+void PrepareLink(const abi::LinkRegion& link, Rng& rng) {
+  uint8_t(&key)[16] = link.header().ice_key;
+  if (std::ranges::any_of(key, [](uint8_t byte) { return byte != 0; })) return;
+  rng.Fill(key);
+}
+
+}  // namespace linegate::worker
