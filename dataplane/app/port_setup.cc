@@ -36,10 +36,21 @@ Status CheckReceiveQueues(const std::string& interface, uint32_t queues, uint32_
               "' (or 'rx' where there are no combined queues), or set workers = " + std::to_string(queues));
 }
 
+namespace {
+
+std::string BpffsDirectory(const settings::DataplaneSettings& settings) {
+  return settings.runtime_directory + "/bpf";
+}
+std::string ReservationRecord(const settings::DataplaneSettings& settings) {
+  return settings.runtime_directory + "/reserved_ports";
+}
+
+}  // namespace
+
 NetworkPorts::NetworkPorts(const settings::DataplaneSettings& settings)
     : settings_(settings),
       interfaces_(settings::InterfacesOf(settings)),
-      reserved_(settings.runtime_directory + "/reserved_ports") {}
+      reserved_(ReservationRecord(settings)) {}
 
 Result<NetworkPorts> NetworkPorts::Open(const settings::DataplaneSettings& settings) {
   NetworkPorts ports(settings);
@@ -92,7 +103,7 @@ Status NetworkPorts::AttachProgram(const std::string& interface) {
   drivers::XdpOptions options;
   options.interface = interface;
   options.mode = settings_.xdp_mode == "native" ? drivers::XdpMode::kNative : drivers::XdpMode::kGeneric;
-  options.bpffs_directory = settings_.runtime_directory + "/bpf";
+  options.bpffs_directory = BpffsDirectory(settings_);
   auto program = drivers::XdpLoader::Attach(options);
   if (!program) return MakeUnexpected(std::move(program).error());
   if (program->pin_lifetime() == drivers::BpffsLifetime::kProcess) {
@@ -134,6 +145,13 @@ void NetworkPorts::UndoStart() {
   }
   programs_.clear();
   if (!adopted) (void)reserved_.Release();
+}
+
+Status NetworkPorts::Release(const settings::DataplaneSettings& settings) {
+  for (const std::string& interface : settings::InterfacesOf(settings)) {
+    drivers::XdpLoader::Release(BpffsDirectory(settings), interface);
+  }
+  return drivers::ReservedPorts(ReservationRecord(settings)).Release();
 }
 
 Status NetworkPorts::Close() {

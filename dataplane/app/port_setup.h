@@ -35,6 +35,8 @@ Status CheckReceiveQueues(const std::string& interface, uint32_t queues, uint32_
 class NetworkPorts {
  public:
   static Result<NetworkPorts> Open(const settings::DataplaneSettings& settings);
+  /// What Close does, for a process that was killed. The caller made sure that none is running.
+  static Status Release(const settings::DataplaneSettings& settings);
   NetworkPorts(NetworkPorts&&) noexcept = default;
   NetworkPorts& operator=(NetworkPorts&&) noexcept = default;
 

@@ -22,8 +22,8 @@ struct AfXdpDevice {
   enum class BusyPoll : uint8_t { kOff, kOn } busy_poll = BusyPoll::kOff;
 };
 
-/// Replays one capture and records what is sent into another. Either may be empty: receives nothing, drops
-/// what is sent.
+/// Replays one capture and records what is sent into another. One of the two may be empty: receives nothing,
+/// or drops what is sent.
 struct PcapDevice {
   std::string name;  ///< unique per process
   std::string receive_file;

@@ -353,6 +353,15 @@ Result<XdpCounters> XdpLoader::ReadCounters() const {
   return counters;
 }
 
+void XdpLoader::Release(const std::string& bpffs_directory, const std::string& interface) {
+  const std::string pin_directory = bpffs_directory + "/" + interface;
+  Fd link(bpf_obj_get((pin_directory + "/link").c_str()));
+  if (link.valid()) bpf_link_detach(link.get());
+  std::error_code ignored;
+  std::filesystem::remove_all(pin_directory, ignored);
+  UnmountBpffsIfUnused(bpffs_directory);
+}
+
 BpffsLifetime XdpLoader::pin_lifetime() const { return state_->pin_lifetime; }
 XdpOrigin XdpLoader::origin() const { return state_->origin; }
 const std::string& XdpLoader::interface() const { return state_->options.interface; }

@@ -53,6 +53,9 @@ class XdpLoader {
   /// Errors, all naming the interface: it does not exist; a foreign program sits on it; bpffs cannot be
   /// mounted; the kernel refuses program or mode.
   static Result<XdpLoader> Attach(const XdpOptions& options);
+  /// Takes our program off `interface` and removes its pins, as Detach does, without having attached: for
+  /// what a killed process left. Nothing there: nothing done.
+  static void Release(const std::string& bpffs_directory, const std::string& interface);
   XdpLoader(XdpLoader&&) noexcept;
   XdpLoader& operator=(XdpLoader&&) noexcept;
   ~XdpLoader();

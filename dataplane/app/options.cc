@@ -1,0 +1,30 @@
+#include "dataplane/app/options.h"
+
+#include <CLI/CLI.hpp>
+
+namespace linegate::app {
+
+std::optional<Options> ParseOptions(int argc, const char* const* argv, int& exit_status) {
+  Options options;
+  CLI::App parser("linegate-dataplane: media and STUN over DPDK and AF_XDP, the packet side of Linegate");
+  parser.set_version_flag("--version", "linegate-dataplane " LINEGATE_VERSION);
+  parser.add_option("--config", options.config, "configuration file (default " + options.config + ")");
+  bool check = false, release = false;
+  auto* check_flag = parser.add_flag("--check-config", check, "check the configuration and exit");
+  parser
+      .add_flag(
+          "--release", release,
+          "undo what a killed dataplane left behind (XDP programs, reserved ports, shared memory) and exit")
+      ->excludes(check_flag);
+  try {
+    parser.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    exit_status = parser.exit(error);
+    return std::nullopt;
+  }
+  if (check) options.action = Action::kCheckConfig;
+  if (release) options.action = Action::kRelease;
+  return options;
+}
+
+}  // namespace linegate::app
