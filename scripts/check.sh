@@ -2,7 +2,7 @@
 # What needs no build: formatting, who includes whom, file sizes, shell scripts. Prints what is wrong; 0 when nothing is.
 #   scripts/check.sh [--fix]      --fix formats the C++ files in place
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 status=0
 mapfile -t sources < <(git ls-files --cached --others --exclude-standard '*.cc' '*.h')
 mapfile -t shells < <(git ls-files --cached --others --exclude-standard '*.sh'; printf '%s\n' .ci/run)

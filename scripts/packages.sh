@@ -19,8 +19,8 @@ build=(
   libtomlplusplus-dev libspdlog-dev libcli11-dev libsqlite3-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev libbenchmark-dev)
 run=(iproute2 ethtool procps openssl util-linux)
-lab=(chromium kamailio kamailio-extra-modules kamailio-utils-modules baresip-core nftables tcpdump tshark)
-test=(sip-tester coturn bpftool psmisc shellcheck clang-format)
+lab=(chromium kamailio kamailio-extra-modules kamailio-utils-modules baresip-core nftables tcpdump tshark coturn)
+test=(sip-tester bpftool psmisc shellcheck clang-format)
 
 usage() {
   sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"

@@ -1,14 +1,17 @@
 // Places the lab's calls with one headless Chromium and baresip.
 //
-//   node tests/system/run.js [--list] [--quick] [--json FILE] [--verbose] [--wss URL] [CASE...]
+//   node tests/system/run.js [--list] [--quick] [--json FILE] [--config FILE] [--verbose]
+//       [--wss URL] [CASE...]
 //
-// Without names every case runs. Brings the lab up in the form a case needs and leaves it up (scripts/lab.sh down).
-// --quick: without the call of 100 s. --wss URL: another gateway than ours listens there, in a lab brought up by hand;
-// linegatectl is not asked then. The last line is PASS or FAIL, the exit status says the same.
+// Without names every case runs, and the packets of each suite are judged at its end. Brings the lab up in the form a
+// case needs and leaves it up (scripts/lab.sh down). --quick: without the call of 100 s. --config FILE: instead of the
+// lab's own configuration. --wss URL: another gateway than ours listens there, in a lab brought up by hand; linegatectl
+// is not asked then. The last line is PASS or FAIL, the exit status says the same.
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import { registrarCases } from './cases/registrar.js';
 import { sipServerCases } from './cases/sip_server.js';
+import { watchWire } from './cases/wire.js';
 import { Baresip } from './harness/baresip.js';
 import { Browser } from './harness/browser.js';
 import { Lab } from './harness/lab.js';
@@ -16,12 +19,13 @@ import { Runner } from './harness/runner.js';
 import { renderTable } from './harness/table.js';
 
 const suites = [
-  { cases: registrarCases, arguments: [] },
-  { cases: sipServerCases, arguments: ['--sip-server'] },
+  { cases: registrarCases, arguments: [], sip: false },
+  { cases: sipServerCases, arguments: ['--sip-server'], sip: true },
 ];
 
-async function runSuite(suite, cases, browser, foreign) {
-  if (!foreign) await Lab.up(suite.arguments);
+async function runSuite(suite, cases, browser, { wss: foreign, config, whole }) {
+  if (!foreign) await Lab.up([...suite.arguments, ...(config ? ['--config', config] : [])]);
+  const wire = whole ? await watchWire({ sip: suite.sip }) : null;
   let agent;
   const tools = {
     lab: new Lab({ counts: !foreign }), browser,
@@ -30,7 +34,9 @@ async function runSuite(suite, cases, browser, foreign) {
     console.log(`${result.ok ? 'ok    ' : 'FAILED'} ${result.name} (${result.ran_ms} ms)${result.ok ? '' : `: ${result.error}`}`) });
   try {
     await runner.run(cases);
+    if (wire) await runner.run(wire.cases);
   } finally {
+    await wire?.close();
     agent?.close();
     for (const name of [...browser.phones.keys()]) await browser.closePhone(name).catch(() => {});
   }
@@ -40,7 +46,7 @@ async function runSuite(suite, cases, browser, foreign) {
 async function main() {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: {
     list: { type: 'boolean' }, quick: { type: 'boolean' }, json: { type: 'string' }, verbose: { type: 'boolean' },
-    wss: { type: 'string' } } });
+    wss: { type: 'string' }, config: { type: 'string' } } });
   const known = suites.flatMap((suite) => suite.cases);
   if (values.list) {
     known.forEach((one) => console.log(`${one.name.padEnd(24)} ${one.title}`));
@@ -56,7 +62,7 @@ async function main() {
   try {
     for (const suite of suites) {
       const cases = suite.cases.filter(wanted);
-      if (cases.length > 0) results.push(...await runSuite(suite, cases, browser, Boolean(values.wss)));
+      if (cases.length > 0) results.push(...await runSuite(suite, cases, browser, { ...values, whole: positionals.length === 0 }));
     }
   } finally {
     await browser.close().catch(() => {});

@@ -1,6 +1,7 @@
 // The lab with the embedded registrar: users 1001 and 1002, test numbers, calls between browsers.
 import { connectBrowsers, endFrom, expectFailure, measureAll, require } from './call.js';
-import { sleep } from '../harness/process.js';
+import { Capture } from '../harness/capture.js';
+import { inNamespace, sleep } from '../harness/process.js';
 
 const call = async ({ browser, report }, target, options) => {
   const phone = await browser.phone('1001');
@@ -11,7 +12,35 @@ const call = async ({ browser, report }, target, options) => {
   await endFrom(one, []);
 };
 
+// What a STUN client in lg-web learns of itself.
+async function reflexive(address) {
+  const { stdout } = await inNamespace('web', 'turnutils_stunclient', ['-p', '3478', address]);
+  return /reflexive addr: (\S+)/.exec(stdout)?.[1] ?? `no answer: ${stdout.trim()}`;
+}
+
 export const registrarCases = [
+  { name: 'stun', title: 'plain STUN Binding, IPv4 and IPv6', async run() {
+    const [four, six] = [await reflexive('10.90.1.1'), await reflexive('fd90:1::1')];
+    require(four.startsWith('10.90.1.2:'), four);
+    require(/^\[?fd90:1::2\]?:/.test(six), six);
+  } },
+  { name: 'no_way_in', title: 'UDP from the public side to a private address is dropped and counted', async run({ lab }) {
+    const capture = await Capture.start('sip', 'lgs0', 'udp');
+    try {
+      const before = await lab.drops();
+      for (const target of ['10.90.2.1 40000', '10.90.2.2 30000']) {
+        await inNamespace('web', 'bash', ['-c', `exec 3<>/dev/udp/${target.replace(' ', '/')}; for n in {1..20}; do echo secret $n >&3; done; true`]);
+      }
+      await sleep(300);
+      const counted = (await lab.drops()) - before;
+      await capture.stop();
+      require([...capture.payloads()].length === 0, 'a packet crossed to the private side');
+      require(counted >= 20, `20 packets to 10.90.2.1:40000, ${counted} counted as dropped`);
+    } finally {
+      await capture.stop();
+      capture.remove();
+    }
+  } },
   { name: 'register', title: 'JsSIP registers over WSS', async run({ browser, report }) {
     const phone = await browser.phone('1001');
     report({ call: '1001', ...phone.times });

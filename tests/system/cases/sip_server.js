@@ -14,6 +14,8 @@ async function callBaresip(tools, { options = {}, label = '1001 > 1003', during 
   const call = await phone.call('1003', options);
   await call.event('accepted');
   await call.media();
+  const answer = (await call.do('sdp')).find((one) => one.originator === 'remote').sdp;
+  require(!/10\.90\.2\.|fd90:2:/.test(answer), 'the browser is told a private address');
   await during(call);
   const rows = [];
   await measureAll((row) => rows.push(row), [[label, call]]);
@@ -207,6 +209,23 @@ export const sipServerCases = [
       const answer = (await call.do('sdp')).find((one) => one.originator === 'remote');
       require(/^m=video 0 /m.test(answer.sdp), 'm=video 0 expected in the answer');
     } }) },
+  { name: 'large_invite', title: 'an INVITE with 4 kB of X- headers crosses whole, over TCP', async run(tools) {
+    const filler = Array.from({ length: 40 }, (_, n) => `X-Filler-${n}: ${String(n).padStart(2, '0').repeat(45)}`);
+    const capture = await Capture.start('sip', 'lgs0', 'port 5060');
+    try {
+      await callBaresip(tools, { options: { session: { extraHeaders: filler } } });
+      await capture.stop();
+      const sent = [...capture.payloads()].filter(({ from, to }) => from.startsWith('10.90.2.1:') && to === '10.90.2.2:5060');
+      const stream = sent.filter(({ protocol }) => protocol === 'tcp').map(({ payload }) => payload.toString('latin1')).join('');
+      require(stream.includes('INVITE sip:1003@'), 'no INVITE was sent over TCP');
+      const lost = filler.filter((line) => !stream.includes(`${line}\r\n`));
+      require(lost.length === 0, `not passed on: ${lost.slice(0, 3)}`);
+      require(sent.every(({ protocol, payload }) => protocol === 'tcp' || payload.length <= 1300), 'more than 1,300 bytes were sent over UDP');
+    } finally {
+      await capture.stop();
+      capture.remove();
+    }
+  } },
   { name: 'sip_ipv6', title: 'IPv6 to the browser, IPv4 to the phone', async run(tools) {
     await tools.lab.withoutIpv4Udp(async () => {
       const row = await callBaresip(tools);

@@ -24,6 +24,13 @@ export class Lab {
     return { calls, legs, flows };
   }
 
+  // All packets dropped so far, whatever the reason.
+  async drops() {
+    const sum = (value) => (typeof value === 'number' ? value
+      : Object.entries(value ?? {}).reduce((total, [, inner]) => total + (typeof inner === 'object' || typeof inner === 'number' ? sum(inner) : 0), 0));
+    return sum(await this.control('drops'));
+  }
+
   // Resolves when the counts are back at `wanted`; the time it took in ms.
   async returnsTo(wanted, limitMs = 2000) {
     const start = Date.now();
