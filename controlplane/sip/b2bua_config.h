@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "controlplane/registrar/registration_config.h"
 #include "dataplane/base/net_address.h"
 #include "dataplane/base/secret.h"
 #include "dataplane/base/time.h"
@@ -26,14 +27,6 @@ struct DomainConfig {
   DomainMode mode = DomainMode::kLocal;
   std::vector<LocalUser> users;                 ///< kLocal
   TestNumbers test_numbers = TestNumbers::kOn;  ///< `echo` and `tone`; kLocal
-};
-
-struct RegistrationConfig {
-  std::chrono::seconds min_expires{60};
-  std::chrono::seconds max_expires{3600};
-  std::chrono::seconds default_expires{600};
-  size_t max_contacts_per_aor = 10;
-  size_t max_bindings = 100'000;
 };
 
 /// Bounds on what strangers can grow. Beyond them: 503 with Retry-After for state, 513 for sizes.
@@ -64,7 +57,7 @@ struct B2buaConfig {
   std::optional<Endpoint> trunk_local;  ///< host and port of our Contact towards the SIP Server
   std::optional<Endpoint> sip_server;   ///< next hop of every upstream request; absent: no trunk
   std::vector<DomainConfig> domains;
-  RegistrationConfig registration;
+  registrar::RegistrationConfig registration;
   B2buaLimits limits;
   B2buaTimers timers;
   /// Keys the hashes that hide Call-IDs, tags and contacts. Kept over restarts (state directory), or stored

@@ -234,6 +234,26 @@ std::string Serialise(const Message& message, const std::vector<std::string>& vi
   return bytes;
 }
 
+std::string InviteIdentity(const Message& message) {
+  const auto cseq = ParseCSeq(message.Get("CSeq").value_or(""));
+  return std::string(message.Get("Call-ID").value_or("")) + "\n" + std::to_string(cseq ? cseq->number : 0) +
+         "\n" + std::string(GetTag(message.Get("From").value_or("")).value_or(""));
+}
+
+Message MakeCompanion(const Message& invite, std::string_view method, std::string_view to) {
+  Message request;
+  request.method = std::string(method);
+  request.request_uri = invite.request_uri;
+  for (const std::string_view route : invite.GetAll("Route")) request.Add("Route", std::string(route));
+  request.Add("Max-Forwards", "70");
+  request.Add("From", std::string(invite.Get("From").value_or("")));
+  request.Add("To", std::string(to));
+  request.Add("Call-ID", std::string(invite.Get("Call-ID").value_or("")));
+  const auto cseq = ParseCSeq(invite.Get("CSeq").value_or(""));
+  request.Add("CSeq", std::to_string(cseq ? cseq->number : 0) + " " + std::string(method));
+  return request;
+}
+
 std::optional<TopVia> ParseVia(std::string_view element) {
   // sent-protocol = name SLASH version SLASH transport, blanks allowed around each slash (RFC 3261
   // section 25.1).

@@ -62,6 +62,14 @@ ParseResult SplitMessage(std::string_view bytes, const WireLimits& limits);
 /// Start line, Vias, headers in their order, Content-Length, body.
 std::string Serialise(const Message& message, const std::vector<std::string>& vias);
 
+/// What ties an ACK or CANCEL to its INVITE: Call-ID, CSeq number and From tag (RFC 3261 sections 13.2.2.4
+/// and 9.1).
+std::string InviteIdentity(const Message& message);
+
+/// CANCEL, or ACK for a failure, made from the INVITE as it was sent (RFC 3261 sections 9.1 and 17.1.1.3).
+/// `to` is the INVITE's for CANCEL, the response's for ACK.
+Message MakeCompanion(const Message& invite, std::string_view method, std::string_view to);
+
 /// One Via element: "SIP/2.0/WSS host:port;branch=...". nullopt if malformed.
 std::optional<TopVia> ParseVia(std::string_view element);
 

@@ -43,32 +43,13 @@ Message ResponseTo(const Message& request, int status, std::string_view reason) 
   return response;
 }
 
-/// ACK for a failure and CANCEL are made from the INVITE alike (RFC 3261 sections 9.1 and 17.1.1.3).
-Message RequestLike(const Message& invite, std::string_view method, std::string_view to) {
-  Message request;
-  request.method = std::string(method);
-  request.request_uri = invite.request_uri;
-  for (const std::string_view route : invite.GetAll("Route")) request.Add("Route", std::string(route));
-  request.Add("Max-Forwards", "70");
-  request.Add("From", std::string(invite.Get("From").value_or("")));
-  request.Add("To", std::string(to));
-  request.Add("Call-ID", std::string(invite.Get("Call-ID").value_or("")));
-  const auto cseq = ParseCSeq(invite.Get("CSeq").value_or(""));
-  request.Add("CSeq", std::to_string(cseq ? cseq->number : 0) + " " + std::string(method));
-  return request;
-}
-
 std::string_view TagOf(const Message& message, std::string_view header) {
   return GetTag(message.Get(header).value_or("")).value_or(std::string_view());
 }
 
 /// An ACK for a 2xx has a branch of its own: it belongs to the INVITE by dialog and CSeq number.
 bool Acknowledges(const Message& ack, const Message& invite, std::string_view to_tag) {
-  const auto ack_cseq = ParseCSeq(ack.Get("CSeq").value_or(""));
-  const auto invite_cseq = ParseCSeq(invite.Get("CSeq").value_or(""));
-  return ack_cseq && invite_cseq && ack_cseq->number == invite_cseq->number &&
-         ack.Get("Call-ID") == invite.Get("Call-ID") && TagOf(ack, "From") == TagOf(invite, "From") &&
-         TagOf(ack, "To") == to_tag;
+  return TagOf(ack, "To") == to_tag && InviteIdentity(ack) == InviteIdentity(invite);
 }
 
 }  // namespace
@@ -262,7 +243,7 @@ void WssTransactions::HandleInviteResponse(TimePoint now, Handle handle, ClientT
 }
 
 void WssTransactions::SendAckForFailure(const ClientTransaction& client, const Message& response) {
-  const Message ack = RequestLike(client.request, "ACK", response.Get("To").value_or(""));
+  const Message ack = MakeCompanion(client.request, "ACK", response.Get("To").value_or(""));
   Transmit(client.flow, Serialise(ack, {OwnVia(client.branch)}));
 }
 
@@ -340,7 +321,7 @@ bool WssTransactions::Cancel(TimePoint now, const CancelRequest& action) {
 
 void WssTransactions::SendCancel(TimePoint now, Handle handle, ClientTransaction& client) {
   if (std::exchange(client.cancel_sent, true)) return;
-  const Message cancel = RequestLike(client.request, "CANCEL", client.request.Get("To").value_or(""));
+  const Message cancel = MakeCompanion(client.request, "CANCEL", client.request.Get("To").value_or(""));
   Transmit(client.flow, Serialise(cancel, {OwnVia(client.branch)}));
   SetTimer(handle, client, now + SixtyFourT1());  // RFC 3261 section 9.1
 }
