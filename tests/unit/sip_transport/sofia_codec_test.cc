@@ -42,6 +42,19 @@ TEST(SofiaParser, RefusesWhatSofiaRefusesAndCanAnswer) {
   }
 }
 
+TEST(SofiaParser, AcceptsMethodsThatSofiaMisreads) {
+  for (const char* method :
+       {"PING", "SERVICE", "NOVEL", "!interesting-Method0123456789_*+`.%indeed'~", "A"}) {
+    std::string bytes = Invite("");
+    while (bytes.find("INVITE") != std::string::npos) bytes.replace(bytes.find("INVITE"), 6, method);
+    const auto parsed = SofiaParser().Parse(bytes);
+    ASSERT_TRUE(parsed) << method << parsed.error().reason;
+    EXPECT_EQ(parsed->message.method, method);
+    bytes.insert(bytes.find("Contact"), "To: <sip:second@x>\r\n");
+    EXPECT_FALSE(SofiaParser().Parse(bytes)) << method;
+  }
+}
+
 TEST(SofiaParser, RelaysMalformedHeadersThatNobodyActsOn) {
   EXPECT_TRUE(SofiaParser().Parse(Invite("Date: yesterday\r\nTimestamp: x\r\n")));
 }
