@@ -86,4 +86,6 @@ Status RegisterWorkerThread() {
   return {};
 }
 
+void UnregisterWorkerThread() { rte_thread_unregister(); }
+
 }  // namespace linegate::app

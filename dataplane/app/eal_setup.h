@@ -28,5 +28,7 @@ void StopEal();
 
 /// Makes the calling thread known to DPDK, so that it uses the packet pool's per-thread cache.
 Status RegisterWorkerThread();
+/// At the end of that thread.
+void UnregisterWorkerThread();
 
 }  // namespace linegate::app

@@ -53,8 +53,10 @@ Status PrepareRuntimeDirectory(const std::string& directory) {
 }
 
 void ReleaseRuntimeDirectory(const std::string& directory) {
-  // Fails, and may, while the other process still has files open there.
-  if (MountedByUs(directory)) umount(directory.c_str());
+  std::error_code error;
+  if (!MountedByUs(directory) || !std::filesystem::is_empty(directory, error) || error) return;
+  // Lazily: the control plane may still have the link mapped.
+  umount2(directory.c_str(), MNT_DETACH);
 }
 
 }  // namespace linegate::app

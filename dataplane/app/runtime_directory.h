@@ -11,7 +11,7 @@ namespace linegate::app {
 /// mount refused.
 Status PrepareRuntimeDirectory(const std::string& directory);
 
-/// Undoes the mount of PrepareRuntimeDirectory, also of an earlier process; otherwise does nothing.
+/// Undoes the mount of PrepareRuntimeDirectory, also of an earlier process, once nothing lies there any more.
 void ReleaseRuntimeDirectory(const std::string& directory);
 
 }  // namespace linegate::app
