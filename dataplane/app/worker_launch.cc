@@ -20,7 +20,10 @@ namespace linegate::app {
 namespace {
 
 constexpr uint32_t kEmptyTurnsBeforeSleep = 64;
+constexpr uint32_t kEmptyTurnsBeforeLongSleep =
+    1024;  // about 50 ms: longer than any stream's packet interval
 constexpr long kSleepNs = 50'000;
+constexpr long kLongSleepNs = 100'000;
 constexpr unsigned long kTimerSlackNs = 1'000;  // the default of 50 us would double the sleep
 
 std::vector<int> UsableCores() {
@@ -35,13 +38,13 @@ std::vector<int> UsableCores() {
 }
 
 void Turn(worker::Worker& worker, settings::IdleMode idle, const std::atomic<bool>& stop) {
-  constexpr timespec kNap = {0, kSleepNs};
   uint32_t empty_turns = 0;
   while (!stop.load(std::memory_order_relaxed)) {
     if (worker.RunOnce(MonotonicNow())) {
       empty_turns = 0;
     } else if (idle == settings::IdleMode::kAdaptive && ++empty_turns >= kEmptyTurnsBeforeSleep) {
-      clock_nanosleep(CLOCK_MONOTONIC, 0, &kNap, nullptr);
+      const timespec nap = {0, empty_turns < kEmptyTurnsBeforeLongSleep ? kSleepNs : kLongSleepNs};
+      clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, nullptr);
     }
   }
 }

@@ -22,9 +22,13 @@ Result<std::unique_ptr<srtp::SrtpTransform>> MakeTransform(settings::SrtpEngine 
 ///
 /// Theory of operation. Each thread pins itself, registers with DPDK, builds its worker (so that its memory
 /// is local) and takes over the flows in its slots; Start returns when all of them have. Then it turns the
-/// worker's loop. `idle = "poll"` never sleeps. `idle = "adaptive"` sleeps 50 us after 64 empty turns: at 50
-/// packets a second and stream that costs a packet 25 us on average and leaves the core to others. Cores:
-/// those of the settings; else, polling, the last ones this process may use; else none in particular.
+/// worker's loop.
+/// - idle = "poll" never sleeps.
+/// - idle = "adaptive" sleeps 50 us after 64 empty turns, 100 us when nothing came for about 50 ms: that
+/// delays
+///   a packet by half of it on average and leaves the core to others.
+///
+/// Cores: those of the settings; else, polling, the last ones this process may use; else none in particular.
 class WorkerThreads {
  public:
   WorkerThreads(const settings::DataplaneSettings& settings, const SharedMemory& memory,

@@ -14,7 +14,8 @@ CORE, PEER = "lgx-core", "lgx-peer"
 CORE_IF, PEER_IF = "lgx0", "lgx1"
 CORE_V4, CORE_V6 = "10.91.1.1", "fd91:1::1"
 PEER_V4, PEER_V6 = "10.91.1.2", "fd91:1::2"
-RUNTIME = "/run/lgx-test"
+RUNTIME = "/run/lgx-test/runtime"
+CONFIGS = "/run/lgx-test"
 _CLONE_NEWNET = 0x40000000
 _SO_RCVBUFFORCE = 33
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -67,8 +68,9 @@ def down():
     delete_link()
     for namespace in (CORE, PEER):
         sh(f"ip netns del {namespace}", check=False)
-    sh(f"umount {RUNTIME}/bpf", check=False)
-    sh(f"rm -rf {RUNTIME}")
+    sh(f"umount -l {RUNTIME}/bpf", check=False)
+    sh(f"umount -l {RUNTIME}", check=False)
+    sh(f"rm -rf {CONFIGS}")
 
 
 def udp(namespace, family=socket.AF_INET, address=None):
@@ -123,14 +125,19 @@ rtp_ports = [40000, 41999]
 """
 
 
+def write_config(hugepages="off", workers=1, mode="generic", webrtc_port=20000):
+    config = f"{CONFIGS}/test.toml"
+    with open(config, "w") as file:
+        file.write(CONFIG.format(runtime=RUNTIME, hugepages=hugepages, workers=workers, mode=mode,
+                                 webrtc_port=webrtc_port, interface=CORE_IF, v4=CORE_V4, v6=CORE_V6))
+    return config
+
+
 class Dataplane:
     """xdp_echo in the core namespace."""
 
-    def __init__(self, binary, hugepages="off", workers=1, mode="generic", webrtc_port=20000, enter=None):
-        config = f"{RUNTIME}/test.toml"
-        with open(config, "w") as file:
-            file.write(CONFIG.format(runtime=RUNTIME, hugepages=hugepages, workers=workers, mode=mode,
-                                     webrtc_port=webrtc_port, interface=CORE_IF, v4=CORE_V4, v6=CORE_V6))
+    def __init__(self, binary, enter=None, **options):
+        config = write_config(**options)
         enter = enter or ["nsenter", f"--net=/run/netns/{CORE}"]
         self.process = subprocess.Popen(enter + [binary, config], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         text=True)

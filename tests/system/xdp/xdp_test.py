@@ -102,7 +102,7 @@ class XdpTest(unittest.TestCase):
 
     def assert_nothing_left(self):
         self.assertNotIn("xdp", sh(f"ip -n {CORE} link show {CORE_IF}"))
-        self.assertEqual(os.listdir(RUNTIME), ["test.toml"])
+        self.assertEqual(os.listdir(RUNTIME), [])
         self.assertNotIn(f"{RUNTIME}/bpf", pathlib.Path("/proc/mounts").read_text())
 
     def reserved(self):

@@ -1,0 +1,182 @@
+"""linegate-dataplane itself on a veth pair: STUN over AF_XDP, crash and restart, what it leaves behind.
+
+usage: dataplane_test.py LINEGATE_DATAPLANE [unittest arguments]; as root."""
+import os
+import pathlib
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import netlab
+from netlab import CORE, CORE_IF, CORE_V4, CORE_V6, PEER, PEER_IF, RUNTIME, sh, udp
+
+BINARY = None
+COOKIE = 0x2112A442
+
+
+def binding_request(number):
+    return struct.pack("!HHIQI", 1, 0, COOKIE, 0x4C47, number)
+
+
+def mapped_port(reply):
+    """Port in XOR-MAPPED-ADDRESS (RFC 8489 section 14.2) of a success response without other attributes before it."""
+    kind, _, cookie = struct.unpack_from("!HHI", reply)
+    attribute, _, _, port = struct.unpack_from("!HHHH", reply, 20)
+    return port ^ (COOKIE >> 16) if (kind, cookie, attribute) == (0x0101, COOKIE, 0x0020) else None
+
+
+class Gateway:
+    def __init__(self, **options):
+        self.config = netlab.write_config(**options)
+        self.process = subprocess.Popen(["nsenter", f"--net=/run/netns/{CORE}", BINARY, "--config", self.config],
+                                        stderr=subprocess.PIPE, text=True)
+        self.log = []
+        for line in self.process.stderr:
+            self.log.append(line)
+            if "ready:" in line:
+                return
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(10)
+        self.process.stderr.close()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.log += self.process.stderr.readlines()
+        self.process.stderr.close()
+        return self.process.wait(10)
+
+
+class DataplaneTest(unittest.TestCase):
+    def setUp(self):
+        netlab.up()
+        self.sniffer = netlab.Sniffer(PEER, PEER_IF)
+        self.gateways = []
+
+    def tearDown(self):
+        self.sniffer.close()
+        for gateway in self.gateways:
+            if gateway.process.poll() is None:
+                gateway.kill()
+        netlab.down()
+
+    def start(self, **options):
+        self.gateways.append(Gateway(**options))
+        if self.gateways[-1].process.poll() is not None or "ready:" not in self.gateways[-1].log[-1]:
+            self.fail("".join(self.gateways[-1].log))
+        return self.gateways[-1]
+
+    def ask(self, family, address, port=3478):
+        client = udp(PEER, family)
+        try:
+            client.sendto(binding_request(7), (address, port))
+            return mapped_port(client.recv(200)) == client.getsockname()[1]
+        except socket.timeout:
+            return False
+        finally:
+            client.close()
+
+    def assert_nothing_left(self):
+        self.assertNotIn("xdp", sh(f"ip -n {CORE} link show {CORE_IF}"))
+        self.assertEqual(os.listdir(RUNTIME), [])
+        self.assertNotIn(RUNTIME, pathlib.Path("/proc/mounts").read_text())
+        reserved = sh(f"ip netns exec {CORE} cat /proc/sys/net/ipv4/ip_local_reserved_ports").strip()
+        self.assertEqual(reserved, "")
+
+    def test_answers_stun_and_leaves_nothing(self):
+        gateway = self.start()
+        self.assertTrue(self.ask(socket.AF_INET, CORE_V4))
+        self.assertTrue(self.ask(socket.AF_INET6, CORE_V6))
+        self.assertEqual(gateway.stop(), 0)
+        self.assert_nothing_left()
+
+    def test_hugepages_are_reserved_by_itself(self):
+        pages = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
+        before = pages.read_text()
+        try:
+            gateway = self.start(hugepages="auto")
+            self.assertTrue(self.ask(socket.AF_INET, CORE_V4))
+            if int(pages.read_text()) == int(before):
+                self.assertIn("ordinary 4 KB pages", "".join(gateway.log))
+            self.assertEqual(gateway.stop(), 0)
+            self.assert_nothing_left()
+        finally:
+            pages.write_text(before)
+
+    def test_killed_and_restarted_it_goes_on_answering(self):
+        gateway = self.start()
+        link = os.stat(f"{RUNTIME}/link").st_ino
+        restarted = []
+        restart = threading.Thread(target=lambda: restarted.append((self.start(), time.monotonic())))
+        client = udp(PEER)
+        client.setblocking(False)
+        sent_at, answered, killed_at = [], set(), None
+        begin = time.monotonic()
+        while (now := time.monotonic()) < begin + 1.6:
+            if killed_at is None and now > begin + 0.5:
+                killed_at = now
+                gateway.kill()
+                restart.start()
+            sent_at.append(now)
+            client.sendto(binding_request(len(sent_at) - 1), (CORE_V4, 3478))
+            time.sleep(0.002)
+            try:
+                while True:
+                    answered.add(struct.unpack_from("!I", client.recv(200), 16)[0])
+            except BlockingIOError:
+                pass
+        client.close()
+        restart.join(5)
+        gateway, ready_at = restarted[0]
+        gap = (killed_at - 0.01, ready_at)
+        lost = [n for n, at in enumerate(sent_at[:-20]) if n not in answered and not gap[0] <= at <= gap[1]]
+        print(f"killed to ready {1000 * (ready_at - killed_at):.0f} ms", file=sys.stderr)
+        self.assertEqual(lost, [])
+        self.assertLess(ready_at - killed_at, 1.0)
+        self.assertEqual(self.sniffer.port_unreachables(), 0)
+        self.assertEqual(os.stat(f"{RUNTIME}/link").st_ino, link)
+        self.assertEqual(gateway.stop(), 0)
+        self.assert_nothing_left()
+
+    def test_second_dataplane_is_refused(self):
+        self.start()
+        second = Gateway()
+        self.assertEqual(second.process.wait(10), 1)
+        self.assertIn("another dataplane owns it", "".join(second.log))
+        second.process.stderr.close()
+        self.assertTrue(self.ask(socket.AF_INET, CORE_V4))
+
+    def test_release_undoes_what_a_killed_one_left(self):
+        gateway = self.start()
+        gateway.kill()
+        self.assertIn("xdp", sh(f"ip -n {CORE} link show {CORE_IF}"))
+        sh(f"nsenter --net=/run/netns/{CORE} {BINARY} --config {gateway.config} --release")
+        self.assert_nothing_left()
+
+    def test_memory_with_keys_is_not_on_a_disk_and_not_dumped(self):
+        gateway = self.start()
+        self.assertIn(sh(f"stat -f -c %T {RUNTIME}/vault").strip(), ("tmpfs", "hugetlbfs"))
+        self.assertEqual(oct(os.stat(f"{RUNTIME}/vault").st_mode & 0o777), "0o600")
+        limits = pathlib.Path(f"/proc/{gateway.process.pid}/limits").read_text()
+        self.assertRegex(limits, r"Max core file size +0 +0")
+
+    def test_faulty_configuration_is_named(self):
+        config = netlab.write_config()
+        path = pathlib.Path(config)
+        path.write_text(path.read_text().replace("workers", "wokers"))
+        done = subprocess.run([BINARY, "--config", config, "--check-config"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"{config}:4: [dataplane] wokers: unknown key", done.stderr)
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0:
+        sys.exit(77)
+    BINARY = os.path.abspath(sys.argv[1])
+    unittest.main(argv=[sys.argv[0]] + sys.argv[2:], verbosity=2)
