@@ -110,7 +110,7 @@ abi::FlowConfig MediaSessions::BuildConfig(const MediaLeg& leg) const {
   const bool agreed = sdp::Sends(leg.peer->audio.direction) && sdp::Receives(out->peer->audio.direction);
   config.send_rtp = reachable && agreed ? 1 : 0;
   // Reports go on while a stream is on hold (RFC 3264 section 6.1).
-  config.send_rtcp = reachable ? 1 : 0;
+  config.send_rtcp = reachable && !leg.peer->audio.refused ? 1 : 0;
   for (const sdp::PayloadRename& rename : leg.renames) {
     if (config.payload_count == abi::kMaxPayloadTypes) break;
     config.payload[config.payload_count++] = {rename.from, rename.to};
