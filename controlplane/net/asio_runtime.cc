@@ -53,7 +53,10 @@ Runtime::~Runtime() {
   for (auto& [id, watch] : impl_->watches) watch->descriptor.release();
 }
 
-void Runtime::Run() { impl_->context.run(); }
+void Runtime::Run() {
+  impl_->context.run();
+  impl_->context.restart();
+}
 void Runtime::Stop() { impl_->context.stop(); }
 void Runtime::Post(std::function<void()> work) { asio::post(impl_->context, std::move(work)); }
 

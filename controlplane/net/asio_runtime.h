@@ -29,7 +29,7 @@ class Runtime {
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
-  /// Serves callbacks until Stop().
+  /// Serves callbacks until Stop(); may be called again afterwards.
   void Run();
   /// Any thread, or a signal callback. Work still queued is dropped when the Runtime is destroyed.
   void Stop();
