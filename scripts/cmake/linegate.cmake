@@ -2,6 +2,7 @@
 # warnings as errors, foreign headers as SYSTEM and PRIVATE to the module that owns them.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
+find_package(GTest REQUIRED)
 
 add_library(lg_options INTERFACE)
 target_include_directories(lg_options INTERFACE ${CMAKE_SOURCE_DIR})
@@ -53,7 +54,6 @@ endfunction()
 # lg_test(NAME LABEL label SOURCES a_test.cc ... LIBS lib ...): one GoogleTest binary per module, run by ctest.
 function(lg_test NAME)
   cmake_parse_arguments(ARG "" "LABEL" "SOURCES;LIBS" ${ARGN})
-  find_package(GTest REQUIRED)
   lg_lenient(ARG_SOURCES)
   if(NOT ARG_SOURCES)
     return()
