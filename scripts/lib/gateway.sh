@@ -9,7 +9,7 @@ build=${LINEGATE_BUILD:-$root/build/release}
 case $build in /*) ;; *) build=$root/$build ;; esac
 dataplane=$build/dataplane/app/linegate-dataplane
 controlplane=$build/controlplane/app/linegate-controlplane
-linegatectl=$build/controlplane/app/linegatectl
+linegatectl=$build/controlplane/ops/linegatectl
 
 say() { printf '%s\n' "$@"; }
 fail() {

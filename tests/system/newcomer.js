@@ -70,7 +70,7 @@ async function main() {
     console.log(`${url}: ${user} called echo: ${JSON.stringify(shown)}`);
   } finally {
     if (ended === null) {
-      child.kill('SIGINT');
+      child.kill('SIGTERM'); // as Ctrl-C, which a background job may have to ignore
       await Promise.race([once(child, 'exit'), sleep(15000)]);
     }
   }

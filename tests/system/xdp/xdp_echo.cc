@@ -47,10 +47,11 @@ bool TurnRound(io::Packet& packet, Totals& totals) {
   return true;
 }
 
-void Poll(io::PacketPort& port, Totals& totals) {
+/// True if there was something.
+bool Poll(io::PacketPort& port, Totals& totals) {
   std::array<io::Packet, io::kMaxBurst> burst;
   const size_t received = port.Receive(burst);
-  if (received == 0) return;
+  if (received == 0) return false;
   totals.received += received;
   size_t kept = 0;
   for (size_t i = 0; i < received; ++i) {
@@ -61,6 +62,7 @@ void Poll(io::PacketPort& port, Totals& totals) {
     }
   }
   totals.sent += port.Send(std::span(burst).first(kept));
+  return true;
 }
 
 int Run(const std::string& config) {
@@ -81,8 +83,9 @@ int Run(const std::string& config) {
   Totals totals;
   const std::vector<io::PacketPort*> ports = network->PortsOf(0);
   while (!stop_requested) {
-    for (io::PacketPort* port : ports) Poll(*port, totals);
-    std::this_thread::sleep_for(std::chrono::microseconds(50));
+    bool busy = false;
+    for (io::PacketPort* port : ports) busy |= Poll(*port, totals);
+    if (!busy) std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
   drivers::XdpCounters counters = {};
   for (const drivers::XdpLoader& program : network->programs()) {
