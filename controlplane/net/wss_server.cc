@@ -13,20 +13,17 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/rfc7230.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
-#include <boost/beast/websocket/ssl.hpp>
-#include <boost/beast/websocket/stream.hpp>
 #include <deque>
 #include <optional>
 #include <unordered_map>
 
 #include "controlplane/net/http_response.h"
 #include "controlplane/net/tls_server_context.h"
+#include "controlplane/net/wss_tls_stream.h"
 
 namespace linegate::net {
 namespace {
@@ -39,44 +36,6 @@ using asio::awaitable;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-/// How long the end of a connection may take once our side has said its last word.
-constexpr Duration kLingerTimeout = std::chrono::seconds(1);
-
-class TlsStream : public beast::ssl_stream<beast::tcp_stream> {
- public:
-  using beast::ssl_stream<beast::tcp_stream>::ssl_stream;
-};
-
-/// Swallows what the peer still sends until it closes: closing TCP with unread bytes resets the connection,
-/// and our last words would be lost with it.
-template <typename Handler>
-void DrainInput(TlsStream& stream, std::unique_ptr<std::array<char, 4096>> scratch, Handler done) {
-  const auto buffer = asio::buffer(*scratch);
-  beast::get_lowest_layer(stream).async_read_some(
-      buffer,
-      [&stream, scratch = std::move(scratch), done = std::move(done)](error_code error, size_t) mutable {
-        if (error) return done(error_code());
-        DrainInput(stream, std::move(scratch), std::move(done));
-      });
-}
-
-/// Beast's customization point for the end of a WebSocket. Its own version waits for the peer's close_notify
-/// without a limit of its own, and lets "stream truncated" (browsers just close TCP) hide why the connection
-/// ended.
-template <typename Handler>
-void async_teardown(beast::role_type, TlsStream& stream, Handler&& handler) {
-  beast::get_lowest_layer(stream).expires_after(kLingerTimeout);
-  stream.async_shutdown(
-      [&stream, done = std::decay_t<Handler>(std::forward<Handler>(handler))](error_code) mutable {
-        error_code ignored;
-        beast::get_lowest_layer(stream).socket().shutdown(tcp::socket::shutdown_send, ignored);
-        DrainInput(stream, std::make_unique<std::array<char, 4096>>(), std::move(done));
-      });
-}
-
-/// permessage-deflate is compiled out: SIP messages are small, and compression beside secrets leaks them (RFC
-/// 7692 section 8).
-using WsStream = websocket::stream<TlsStream, false>;
 using Request = http::request<http::empty_body>;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
