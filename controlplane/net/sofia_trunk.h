@@ -14,22 +14,23 @@
 /// Theory of operation. nta lives on a thread of its own with its event loop; no nta call is made anywhere
 /// else. Actions go in through a queue and a doorbell (su_msg), events come out through `post`, which the
 /// owner implements as "run this on my loop" (asio::post). nta does the transactions of RFC 3261 section 17
-/// for unreliable and reliable transports, 100 Trying after 200 ms, ACK for failures, 200 for CANCEL, and
-/// moves requests over 1,300 bytes to TCP (section 18.1.1). Dialogs are ours, so nta has one default leg and
-/// no dialog legs; NTATAG_MERGE_482 stays unset, for in a hairpin both legs share Call-ID and CSeq. It runs
+/// for unreliable and reliable transports, 100 Trying after 200 ms (over TCP after T2/2), ACK for failures,
+/// 200 for CANCEL, and moves requests over 1,300 bytes to TCP (section 18.1.1). Dialogs are ours, so nta has
+/// one default leg; NTATAG_MERGE_482 stays unset, for in a hairpin both legs share Call-ID and CSeq. It runs
 /// as a non-UA (NTATAG_UA unset), because as a UA it refuses every PRACK that is not its own and asserts on
 /// an ACK whose INVITE it has forgotten; hence these are ours:
-///   - a 2xx is sent again at T1, 2*T1, ... T2 until its ACK, for 64*T1 (RFC 3261 section 13.3.1.4), then
-///   AckTimedOut;
+///   - a 2xx is sent again at T1, 2*T1 ... T2 until its ACK, for 64*T1 (section 13.3.1.4), then AckTimedOut;
 ///   - a repeated 2xx is answered with the ACK the core sent for it, and not passed up again;
-///   - CANCEL is a transaction of our own on the INVITE's branch (as a non-UA over TCP, nta would forget the
-///   INVITE).
+///   - CANCEL is a transaction of our own on the INVITE's branch (nta's own, as a non-UA over TCP, would make
+///   it
+///     forget the INVITE and miss its 487).
 ///
 /// Strangers: SourceFilter drops what does not come from `allowed_sources` in the kernel, without a reply.
 ///
-/// Known of nta: a request whose Via names another transport than it came by is dropped without a reply (RFC
-/// 3261 section 18.2.1 would tolerate it); a repeated 2xx over TCP is dropped, which is harmless there; an
-/// INVITE that rings for 185 s without news ends as a timeout (its timer C).
+/// Known of nta: a request whose Via names another transport than it came by is dropped without a reply; a
+/// repeated 2xx over TCP is dropped, which is harmless there; an INVITE that rings for 185 s without news
+/// ends as a timeout (its timer C); an unknown method shorter than a known one of the same first letter
+/// ("PING", "SERVICE") counts as garbage both ways.
 namespace linegate::net {
 
 /// Set in every ServerTransactionId of the trunk; those of the WSS leg never have it.

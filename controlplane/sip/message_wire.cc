@@ -234,6 +234,17 @@ std::string Serialise(const Message& message, const std::vector<std::string>& vi
   return bytes;
 }
 
+Message MakeResponse(const Message& request, int status, std::string_view reason) {
+  Message response;
+  response.status = status;
+  response.reason = std::string(reason);
+  for (const char* name : {"From", "To", "Call-ID", "CSeq", "Timestamp"}) {
+    if (status != 100 && name == std::string_view("Timestamp")) continue;
+    if (const auto value = request.Get(name)) response.Add(name, std::string(*value));
+  }
+  return response;
+}
+
 std::string InviteIdentity(const Message& message) {
   const auto cseq = ParseCSeq(message.Get("CSeq").value_or(""));
   return std::string(message.Get("Call-ID").value_or("")) + "\n" + std::to_string(cseq ? cseq->number : 0) +

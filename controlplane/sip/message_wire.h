@@ -62,6 +62,10 @@ ParseResult SplitMessage(std::string_view bytes, const WireLimits& limits);
 /// Start line, Vias, headers in their order, Content-Length, body.
 std::string Serialise(const Message& message, const std::vector<std::string>& vias);
 
+/// A response with what every response repeats (RFC 3261 sections 8.2.6.1 and 8.2.6.2): From, To as it
+/// stands, Call-ID, CSeq; Timestamp in a 100.
+Message MakeResponse(const Message& request, int status, std::string_view reason);
+
 /// What ties an ACK or CANCEL to its INVITE: Call-ID, CSeq number and From tag (RFC 3261 sections 13.2.2.4
 /// and 9.1).
 std::string InviteIdentity(const Message& message);

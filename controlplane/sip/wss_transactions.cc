@@ -29,20 +29,6 @@ std::string ServerKey(const ParsedMessage& request, std::string_view method) {
       .append(request.vias.front());
 }
 
-/// Headers every response repeats (RFC 3261 section 8.2.6.2).
-Message ResponseTo(const Message& request, int status, std::string_view reason) {
-  Message response;
-  response.status = status;
-  response.reason = std::string(reason);
-  for (const char* name : {"From", "To", "Call-ID", "CSeq"}) {
-    if (const auto value = request.Get(name)) response.Add(name, std::string(*value));
-  }
-  if (status == 100) {  // RFC 3261 section 8.2.6.1
-    if (const auto timestamp = request.Get("Timestamp")) response.Add("Timestamp", std::string(*timestamp));
-  }
-  return response;
-}
-
 std::string_view TagOf(const Message& message, std::string_view header) {
   return GetTag(message.Get(header).value_or("")).value_or(std::string_view());
 }
@@ -173,7 +159,7 @@ void WssTransactions::HandleUnsound(FlowToken token, Flow& flow, const ParseErro
 
 void WssTransactions::RespondStatelessly(FlowToken token, const ParsedMessage& request, int status,
                                          std::string_view reason, std::string_view to_tag) {
-  Message response = ResponseTo(request.message, status, reason);
+  Message response = MakeResponse(request.message, status, reason);
   if (TagOf(response, "To").empty()) {
     const std::string tag = to_tag.empty() ? rng_.Hex(8) : std::string(to_tag);
     response.Set("To", SetParam(*response.Get("To"), "tag", tag));
@@ -348,7 +334,8 @@ void WssTransactions::HandleTimeout(TimePoint now) {
 void WssTransactions::ServerTimerFired(TimePoint, Handle handle, ServerTransaction& server) {
   if (server.invite && server.state == ServerState::kProceeding) {
     SetTimer(handle, server, std::nullopt);
-    server.last_response = Serialise(ResponseTo(server.request.message, 100, "Trying"), server.request.vias);
+    server.last_response =
+        Serialise(MakeResponse(server.request.message, 100, "Trying"), server.request.vias);
     return Transmit(server.flow, server.last_response);
   }
   if (server.state == ServerState::kAccepted && !server.acked) {

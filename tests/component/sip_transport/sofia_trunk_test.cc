@@ -11,7 +11,10 @@
 #include <unistd.h>
 
 #include <condition_variable>
+#include <cstdlib>
+#include <cstring>
 #include <deque>
+#include <future>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -427,6 +430,28 @@ TEST(SofiaTrunk, WorksOverIpv6) {
   EXPECT_EQ(received->source.address, loopback);
   side.Respond(received->transaction, Response(received->request, 200));
   EXPECT_TRUE(side.Next<sip::ResponseReceived>());
+}
+
+class AgainstSipp : public ::testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Transports, AgainstSipp, ::testing::Values("u1", "t1"));
+
+TEST_P(AgainstSipp, ItsCallsSucceed) {
+  if (std::system("command -v sipp >/dev/null") != 0) GTEST_SKIP() << "sipp (sip-tester) is not installed";
+  Side side(1, {Loopback(2)});
+  const std::string command = "cd /tmp && timeout 20 sipp " + side.endpoint().ToString() + " -sn uac -i " +
+                              Loopback(2).ToString() + " -p 5060 -t " + GetParam() +
+                              " -m 3 -r 3 -d 100 -nostdin >/dev/null 2>&1";
+  std::future<int> sipp = std::async(std::launch::async, [&command] { return std::system(command.c_str()); });
+  for (int requests = 0; requests < 9; ++requests) {  // three times INVITE, ACK, BYE
+    const auto received = side.Next<sip::RequestReceived>();
+    if (!received) break;
+    if (received->request.method == "INVITE")
+      side.Respond(received->transaction, Response(received->request, 180));
+    if (received->request.method != "ACK")
+      side.Respond(received->transaction, Response(received->request, 200));
+  }
+  EXPECT_EQ(sipp.get(), 0);
+  EXPECT_TRUE(side.Quiet(1ms));
 }
 
 TEST(SofiaTrunk, AddressThatIsNotOursIsAnError) {
