@@ -6,21 +6,18 @@
 
 namespace linegate::wire {
 
-/// Internet checksum (RFC 1071) over several ranges. Sums native 64-bit words with end-around carry and swaps
-/// once at the end, as RFC 1071 section 2 (B) allows. Every range but the last must have an even length.
+/// Internet checksum (RFC 1071) over several ranges. Sums native 32-bit words into 64 bits, folds and swaps
+/// once at the end, as RFC 1071 section 2 (B) allows; cannot overflow below 16 GiB. Every range but the last
+/// must have an even length.
 class ChecksumAccumulator {
  public:
   void Add(ByteView bytes);
-  void AddU16(uint16_t host_order) { AddWord(uint64_t(__builtin_bswap16(host_order))); }
+  void AddU16(uint16_t host_order) { sum_ += __builtin_bswap16(host_order); }
   /// The one's complement of the sum in host order, ready for StoreBe16. Over a range that contains a correct
   /// checksum it is 0.
   uint16_t Finish() const;
 
  private:
-  void AddWord(uint64_t word) {
-    sum_ += word;
-    sum_ += uint64_t(sum_ < word);  // end-around carry
-  }
   uint64_t sum_ = 0;
 };
 
