@@ -5,6 +5,7 @@
 
 #include "dataplane/abi/flow_slot.h"
 #include "dataplane/base/net_address.h"
+#include "dataplane/nodes/stream_stats.h"
 #include "dataplane/nodes/token_bucket.h"
 #include "dataplane/srtp/transform.h"
 #include "dataplane/wire/frame_writer.h"
@@ -30,19 +31,6 @@ struct IceRuntime {
   uint64_t interval_ns = 0;
 };
 
-/// RFC 3550 appendices A.1, A.3 and A.8 over the incoming stream, for FlowStats.
-struct StreamStats {
-  uint32_t ssrc = 0;
-  bool started = false;
-  uint16_t highest_sequence = 0;
-  uint32_t cycles = 0;
-  uint32_t base = 0;
-  uint64_t received = 0;
-  uint64_t lost_before = 0;  ///< of earlier sources
-  uint32_t transit = 0;
-  uint32_t jitter_scaled = 0;  ///< 16 times the jitter
-};
-
 /// What a worker keeps of a flow in its own memory, made from the slot and made again after a restart.
 struct FlowRuntime {
   static constexpr uint8_t kNotMapped = 0xff;
@@ -53,7 +41,7 @@ struct FlowRuntime {
   std::unique_ptr<srtp::CryptoContext> receive_context;
   std::unique_ptr<srtp::CryptoContext> send_context;
   IceRuntime ice;
-  StreamStats stream;
+  StreamStats stream;  ///< of the ingress
   TokenBucket stun_errors{2, 5};
   TokenBucket dtls{100, 200};
 };

@@ -48,11 +48,15 @@ struct PacketBatch {
   std::array<io::Packet, kCapacity> packets;
   std::array<PacketMeta, kCapacity> meta;
   std::array<IndexList, kRouteCount> routes;
+  IndexList clear;    ///< media in the clear, authenticated or from the expected source: for media_forward
+  IndexList protect;  ///< media towards a WebRTC leg: for srtp_protect
   size_t count = 0;
 
   void Clear() {
     count = 0;
     for (IndexList& list : routes) list.count = 0;
+    clear.count = 0;
+    protect.count = 0;
   }
   /// Adds a packet that was looped `hops` times. Pre: not full.
   void Add(const io::Packet& packet, uint8_t hops) {

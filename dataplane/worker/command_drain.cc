@@ -158,8 +158,7 @@ void CommandDrain::ApplyConfig(uint32_t index) {
   }
   for (uint32_t c = 0; c < 2; ++c) {
     const bool learned = slot.config.ingress.latch != 0 && (slot.latched & (1u << c)) != 0;
-    const uint32_t from = slot.config.ingress.rtcp_mux != 0 ? 0 : c;
-    runtime.expected[c] = learned ? slot.source[c].ToEndpoint() : slot.config.ingress.expected[from].ToEndpoint();
+    runtime.expected[c] = learned ? slot.source[c].ToEndpoint() : slot.config.ingress.expected[c].ToEndpoint();
   }
   if (slot.config.ingress.kind == abi::SideKind::kRtp) context_.table.AddPorts(index);
   nodes::RefreshEgress(index, context_);

@@ -8,6 +8,8 @@
 #include "dataplane/nodes/classify.h"
 #include "dataplane/nodes/flow_egress.h"
 #include "dataplane/nodes/ice_paths.h"
+#include "dataplane/nodes/media_forward.h"
+#include "dataplane/nodes/media_receive.h"
 #include "dataplane/nodes/punt.h"
 #include "dataplane/nodes/stun_check.h"
 #include "dataplane/nodes/stun_reply.h"
@@ -230,6 +232,10 @@ void Worker::State::RunNodes() {
   nodes::StunListener(batch_, context_);
   nodes::StunLeg(batch_, context_);
   nodes::DtlsPunt(batch_, context_);
+  nodes::RtpReceive(batch_, context_);
+  nodes::SrtpUnprotect(batch_, context_);
+  nodes::MediaForward(batch_, context_);
+  nodes::SrtpProtect(batch_, context_);
   nodes::Transmit(batch_, context_);
 }
 

@@ -1,0 +1,100 @@
+#include "dataplane/nodes/flow_accounting.h"
+#include "dataplane/nodes/job_burst.h"
+#include "dataplane/nodes/media_forward.h"
+#include "dataplane/wire/rtp_header.h"
+
+namespace linegate::nodes {
+namespace {
+
+using abi::DropReason;
+using srtp::CryptoJob;
+using srtp::JobStatus;
+using srtp::PacketKind;
+
+abi::TransmitSource* FindOrAddSource(abi::FlowSlot& slot, uint32_t ssrc) {
+  abi::TransmitSource* unused = nullptr;
+  for (abi::TransmitSource& source : slot.transmit) {
+    if (source.used != 0 && source.ssrc == ssrc) return &source;
+    if (source.used == 0 && unused == nullptr) unused = &source;
+  }
+  if (unused == nullptr) return nullptr;
+  *unused = {};
+  unused->ssrc = ssrc;
+  abi::StoreBarrier();
+  unused->used = 1;
+  return unused;
+}
+
+/// Numbers an RTP packet. False: it must not be sent; dropped.
+bool NumberRtp(PacketMeta& meta, CryptoJob& job, NodeContext& context) {
+  job.kind = PacketKind::kRtp;
+  job.header_bytes = meta.rtp_header_bytes;
+  job.ssrc = LoadBe32(meta.payload + 8);
+  abi::TransmitSource* source = FindOrAddSource(context.slots[meta.flow], job.ssrc);
+  if (source == nullptr) {
+    context.Drop(meta, DropReason::kTooManySsrcs);
+    return false;
+  }
+  const uint16_t offset_before = source->index.offset;
+  const srtp::TransmitDecision decision = source->index.Choose(LoadBe16(meta.payload + 2));
+  if (decision.verdict != srtp::TransmitVerdict::kSend) {
+    context.Drop(meta, DropReason::kTransmitReplay);
+    return false;
+  }
+  if (source->index.offset != offset_before) context.Count(abi::Counter::kTransmitRenumbered);
+  job.index = decision.index;
+  wire::RtpHeaderEditor(meta.mutable_payload()).set_sequence_number(decision.sequence_number());
+  return true;
+}
+
+bool NumberRtcp(PacketMeta& meta, CryptoJob& job, NodeContext& context) {
+  job.kind = PacketKind::kRtcp;
+  job.header_bytes = 8;
+  job.ssrc = LoadBe32(meta.payload + 4);
+  const auto index = context.slots[meta.flow].srtcp_send.Next();
+  if (!index) {
+    context.Drop(meta, DropReason::kTransmitReplay);
+    return false;
+  }
+  job.index = *index;
+  return true;
+}
+
+void Fill(PacketBatch& batch, size_t i, JobBurst& burst, NodeContext& context) {
+  PacketMeta& meta = batch.meta[i];
+  srtp::CryptoContext* const keys = context.runtime[meta.flow].send_context.get();
+  if (keys == nullptr) return context.Drop(meta, DropReason::kNoSendKey);
+  CryptoJob job;
+  if (!(meta.component == 0 ? NumberRtp(meta, job, context) : NumberRtcp(meta, job, context))) return;
+  job.context = keys;
+  job.packet = meta.payload;
+  job.length = meta.payload_bytes;
+  job.capacity = uint32_t(batch.capacity(i));
+  burst.Add(i, job);
+}
+
+}  // namespace
+
+void SrtpProtect(PacketBatch& batch, NodeContext& context) {
+  if (batch.protect.count == 0) return;
+  JobBurst burst;
+  for (const uint8_t i : batch.protect) Fill(batch, i, burst, context);
+  if (burst.count == 0) return;
+  // Every index chosen above stands in its slot before the first packet is encrypted.
+  abi::StoreBarrier();
+  context.transform.Protect(burst.span());
+  for (size_t j = 0; j < burst.count; ++j) {
+    PacketMeta& meta = batch.meta[burst.positions[j]];
+    if (burst.jobs[j].status != JobStatus::kDone) {  // its index is spent
+      const bool refused = burst.jobs[j].status == JobStatus::kRefused;
+      context.Drop(meta, refused ? DropReason::kTooManySsrcs : DropReason::kNoRoom);
+      continue;
+    }
+    context.Count(abi::Counter::kProtectedPkts);
+    meta.payload_bytes = uint16_t(burst.jobs[j].length);
+    meta.ready = true;
+    RecordSent(meta, context);
+  }
+}
+
+}  // namespace linegate::nodes
