@@ -80,7 +80,9 @@ bool NamesOtherPayloadTypes(const Codec& codec) {
          codec.Is("flexfec-03");
 }
 
-std::string_view Channels(const Codec& codec) { return codec.parameters.empty() ? "1" : codec.parameters; }
+std::string_view Channels(const Codec& codec) {
+  return codec.parameters.empty() ? std::string_view("1") : std::string_view(codec.parameters);
+}
 
 }  // namespace
 
