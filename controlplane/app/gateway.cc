@@ -71,6 +71,7 @@ Status Gateway::StartParts() {
   if (!bindings) return MakeUnexpected(std::move(bindings).error());
   bindings_ = std::move(bindings).value();
   auto next_hops = NextHops::Start(runtime_, config_.media, [this] {
+    if (media_ == nullptr) return;
     media_->OnNextHopChanged();
     Pump();
   });
