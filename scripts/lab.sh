@@ -14,25 +14,29 @@
 # --no-gateway: the namespaces (and the SIP Server) alone, for another gateway or a client test.
 # `up` twice is the same as once; with other options it changes over; it starts again whatever has died.
 # LINEGATE_BUILD names the build tree (default build/release). Logs: /run/linegate-lab/log.
+# LINEGATE_LAB=NAME is another lab beside the first: namespaces NAME-web, NAME-core, NAME-sip, all below
+# /run/linegate-lab-NAME, which also stands for /run/linegate-lab in the configuration.
 set -euo pipefail
 # shellcheck source=scripts/lib/gateway.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/gateway.sh"
 
+lab=${LINEGATE_LAB:-lg}
 run=/run/linegate-lab
-namespaces=(lg-web lg-core lg-sip)
+[ "$lab" = lg ] || run+=-$lab
+namespaces=("$lab-web" "$lab-core" "$lab-sip")
 
 usage() {
   sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"
   exit 2
 }
 
-# pair NS DEVICE CORE_DEVICE NETWORK: one veth pair between NS (host part 2) and lg-core (host part 1).
+# pair NS DEVICE CORE_DEVICE NETWORK: one veth pair between NS (host part 2) and the core (host part 1).
 pair() {
   local ns=$1 device=$2 core=$3 network=$4
   ip link add "$device" netns "$ns" numtxqueues 1 numrxqueues 1 type veth \
-    peer name "$core" netns lg-core numtxqueues 1 numrxqueues 1
+    peer name "$core" netns "$lab-core" numtxqueues 1 numrxqueues 1
   bring_up "$ns" "$device" "$network" 2
-  bring_up lg-core "$core" "$network" 1
+  bring_up "$lab-core" "$core" "$network" 1
   ip -n "$ns" route add default via "10.90.$network.1"
   ip -n "$ns" -6 route add default via "fd90:$network::1"
 }
@@ -49,13 +53,13 @@ bring_up() {
 make_network() {
   local ns whole=yes
   for ns in "${namespaces[@]}"; do namespace_exists "$ns" || whole=no; done
-  [ "$whole" = no ] || { ip -n lg-web link show lgw0 && ip -n lg-sip link show lgs0; } >/dev/null 2>&1 || whole=no
+  [ "$whole" = no ] || { ip -n "$lab-web" link show lgw0 && ip -n "$lab-sip" link show lgs0; } >/dev/null 2>&1 || whole=no
   [ "$whole" = no ] || return 0
   down
   mkdir -p "$run"
   for ns in "${namespaces[@]}"; do add_namespace "$ns"; done
-  pair lg-web lgw0 lgw1 1
-  pair lg-sip lgs0 lgs1 2
+  pair "$lab-web" lgw0 lgw1 1
+  pair "$lab-sip" lgs0 lgs1 2
 }
 
 # What the configurations of the lab refer to: certificate, web root, state and runtime folders.
@@ -76,6 +80,11 @@ with wave.open(sys.argv[1], "wb") as out:
 PY
 }
 
+# kamcmd exits 0 for errors, too: what counts is that a contact is printed. `s:` keeps the number a string.
+sip_user_registered() {
+  kamcmd -s "unix:$run/kamailio_ctl" ul.lookup location "s:$1" | grep -q 'Address: sip:'
+}
+
 start_sip_server() {
   mkdir -p "$run/baresip" "$run/recordings"
   [ -s "$run/tone8k.wav" ] || make_tone "$run/tone8k.wav"
@@ -83,13 +92,13 @@ start_sip_server() {
   sed "s#RUN_DIR#$run#g" "$root/scripts/lab/baresip/config.in" >"$run/baresip/config"
   cp "$root/scripts/lab/baresip/accounts" "$run/baresip/accounts"
   if ! running "$run" kamailio; then
-    start "$run" kamailio lg-sip kamailio -DD -E -f "$run/kamailio.cfg" -Y "$run" -m 64 -M 8
+    start "$run" kamailio "$lab-sip" kamailio -DD -E -f "$run/kamailio.cfg" -Y "$run" -m 64 -M 8
     wait_until 8 "Kamailio does not answer" kamcmd -s "unix:$run/kamailio_ctl" core.uptime || fail "see $run/log/kamailio.log"
   fi
   if ! running "$run" baresip; then
-    start "$run" baresip lg-sip baresip -f "$run/baresip"
+    start "$run" baresip "$lab-sip" baresip -f "$run/baresip"
   fi
-  wait_until 8 "baresip does not register as 1003" kamcmd -s "unix:$run/kamailio_ctl" ul.lookup location 1003 ||
+  wait_until 8 "baresip does not register as 1003" sip_user_registered 1003 ||
     fail "see $run/log/baresip.log"
 }
 
@@ -113,11 +122,11 @@ up() {
   if [ -e "$run/mode" ] && [ "$(cat "$run/mode")" != "$wanted" ]; then down; fi
   make_network
   printf '%s' "$wanted" >"$run/mode"
-  printf '%s' "$config" >"$run/config"
   make_files
+  sed "s#/run/linegate-lab\\b#$run#g" "$config" >"$run/linegate.toml"
   if [ "$sip_server" = yes ]; then start_sip_server; fi
   if [ "$gateway" = yes ]; then
-    start_gateway "$run" lg-core "$config" || fail "Linegate did not start; logs in $run/log"
+    start_gateway "$run" "$lab-core" "$run/linegate.toml" || fail "Linegate did not start; logs in $run/log"
   fi
 }
 
@@ -142,14 +151,14 @@ case $command in
   exec)
     [ $# -ge 2 ] || usage
     case $1 in web | core | sip) ;; *) usage ;; esac
-    namespace_exists "lg-$1" || fail "the lab is not up"
-    ns=lg-$1
+    namespace_exists "$lab-$1" || fail "the lab is not up"
+    ns=$lab-$1
     shift
     exec nsenter --net="/run/netns/$ns" -- "$@"
     ;;
   ctl)
-    [ -r "$run/config" ] || fail "the lab is not up"
-    gateway_ctl "$(cat "$run/config")" "$@"
+    [ -r "$run/linegate.toml" ] || fail "the lab is not up"
+    gateway_ctl "$run/linegate.toml" "$@"
     ;;
   *) usage ;;
 esac

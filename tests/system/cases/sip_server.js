@@ -75,7 +75,7 @@ export const sipServerCases = [
   { name: 'sip_register', title: 'REGISTER is relayed, with our address as contact', async run({ browser, report }) {
     const phone = await browser.phone('1001');
     report({ call: '1001', ...phone.times });
-    const { stdout } = await kamailio('ul.lookup', 'location', '1001');
+    const { stdout } = await kamailio('ul.lookup', 'location', 's:1001');
     require(/Address: sip:[^\s]*@10\.90\.2\.1:5060/.test(stdout), `the SIP Server's contact is not ours: ${/Address:.*/.exec(stdout)}`);
     require(!/invalid|10\.90\.1\./.test(stdout), 'the SIP Server sees an address of the browser');
   } },

@@ -108,7 +108,12 @@ window.phone = {
     agent.on('registrationFailed', (data) => { failure = `registration failed: ${data.cause} ${data.response?.status_code ?? ''}`; });
     agent.start();
     await until('registered', 6000, () => failure || (register ? times.registered_ms : times.wss_ms) !== undefined);
-    if (failure) { agent.stop(); agent = null; fail(failure.trim()); }
+    if (failure) {
+      const reason = failure.trim(); // stop() disconnects, which is not the failure
+      agent.stop();
+      agent = null;
+      fail(reason);
+    }
     return times;
   },
   async stop() {
