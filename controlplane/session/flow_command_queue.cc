@@ -67,9 +67,12 @@ std::optional<FlowCommandQueue::Confirmation> FlowCommandQueue::HandleDone(const
   flow->under_way.reset();
   if (confirmation.type == FlowCommandType::kRemove) {
     flows_.erase(KeyOf(done.flow));  // a stale ready_ entry is skipped by PollCommand
-  } else {
-    Enqueue(*flow);
+    return confirmation;
   }
+  if (confirmation.type == FlowCommandType::kProgram && done.status == abi::CommandStatus::kDone)
+    flow->programmed = true;
+  Enqueue(*flow);
+  if (Flow* reverse = Find(flow->config.reverse)) Enqueue(*reverse);  // its keys may have waited for this
   return confirmation;
 }
 
@@ -91,11 +94,20 @@ std::optional<TimePoint> FlowCommandQueue::NextTimeout() const {
   return repeats_.begin()->first;
 }
 
-std::optional<FlowCommandType> FlowCommandQueue::NextType(const Flow& flow) {
+/// The worker keeps send keys in the slot of the leg they belong to, which is the reverse flow: that one has
+/// to live.
+bool FlowCommandQueue::SendKeysHaveAHome(const Flow& flow) const {
+  const abi::FlowRef& reverse = flow.config.reverse;
+  if (!reverse || reverse == flow.ref) return true;
+  const Flow* leg = Find(reverse);
+  return leg != nullptr && leg->programmed;
+}
+
+std::optional<FlowCommandType> FlowCommandQueue::NextType(const Flow& flow) const {
   if (flow.removing) return FlowCommandType::kRemove;
   if (flow.config_dirty) return FlowCommandType::kProgram;
   if (flow.receive_dirty) return FlowCommandType::kReceiveKeys;
-  if (flow.send_dirty) return FlowCommandType::kSendKeys;
+  if (flow.send_dirty && SendKeysHaveAHome(flow)) return FlowCommandType::kSendKeys;
   return std::nullopt;
 }
 
@@ -159,7 +171,7 @@ void FlowCommandQueue::ReprogramAll() {
   ready_.clear();
   for (auto& [key, flow] : flows_) {
     flow.under_way.reset();
-    flow.queued = false;
+    flow.queued = flow.programmed = false;
     flow.config_dirty = true;
     flow.receive_dirty = !flow.receive.key.empty();
     flow.send_dirty = !flow.send.key.empty();

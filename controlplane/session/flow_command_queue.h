@@ -72,13 +72,15 @@ class FlowCommandQueue {
     abi::FlowConfig config;
     srtp::MasterKey receive, send;
     bool config_dirty = false, receive_dirty = false, send_dirty = false, removing = false, queued = false;
+    bool programmed = false;  ///< the worker has confirmed a configuration
     std::optional<UnderWay> under_way;
   };
 
   static Key KeyOf(const abi::FlowRef& flow) { return {flow.worker, flow.index}; }
   const Flow* Find(const abi::FlowRef& flow) const;
   Flow* Find(const abi::FlowRef& flow);
-  static std::optional<FlowCommandType> NextType(const Flow& flow);
+  std::optional<FlowCommandType> NextType(const Flow& flow) const;
+  bool SendKeysHaveAHome(const Flow& flow) const;
   FlowCommand Build(const Flow& flow, FlowCommandType type, uint64_t sequence) const;
   void Enqueue(Flow& flow);
 

@@ -5,13 +5,11 @@
 namespace linegate::session {
 
 MediaPortPool::MediaPortPool(settings::PortRange range, uint16_t workers) : free_(workers) {
-  if (range.empty() || workers == 0) return;
-  const uint32_t first = (uint32_t(range.first) + 1) & ~1u;
-  const uint32_t pairs = range.last > first ? (range.last - first + 1) / 2 : 0;
-  const uint32_t pairs_per_worker = pairs / workers;
-  for (uint32_t worker = 0; worker < workers; ++worker) {
-    for (uint32_t i = 0; i < pairs_per_worker; ++i) {
-      free_[worker].push_back({uint16_t(first + 2 * (worker * pairs_per_worker + i)), TimePoint::min()});
+  for (uint16_t worker = 0; worker < workers; ++worker) {
+    const settings::PortRange share = settings::RtpShareOf(range, worker, workers);
+    if (share.empty()) continue;
+    for (uint32_t port = share.first; port < share.last; port += 2) {
+      free_[worker].push_back({uint16_t(port), TimePoint::min()});
     }
   }
 }

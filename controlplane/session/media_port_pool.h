@@ -10,8 +10,8 @@
 namespace linegate::session {
 
 /// RTP/RTCP port pairs of one realm: even RTP, the next port RTCP (RFC 3550 section 11). Theory of operation:
-/// the realm's range is split evenly between workers, because a port belongs to one worker (design D4). A
-/// released pair rests for kQuarantine, so that late packets of the last call do not enter the next one;
+/// the realm's range is split between workers (RtpShareOf), because a port belongs to one worker (design D4).
+/// A released pair rests for kQuarantine, so that late packets of the last call do not enter the next one;
 /// pairs are used in the order in which they came free. Exhaustion is an answer (nullopt), never a wait.
 class MediaPortPool {
  public:

@@ -138,6 +138,21 @@ TEST_F(FlowCommandQueueTest, LateRepeatedAndForeignAnswersAreIgnored) {
   EXPECT_FALSE(Done(1));
 }
 
+TEST_F(FlowCommandQueueTest, SendKeysWaitForTheLegTheyBelongTo) {
+  abi::FlowConfig joined = Config(1), back = Config(1);
+  joined.reverse = kOther;
+  back.reverse = kFlow;
+  queue.Program(kFlow, joined);
+  queue.Install(kFlow, abi::KeyUse::kSend, Key(5));
+  queue.Program(kOther, back);
+  EXPECT_EQ(Poll(), "program 3 #1 rtp=1");
+  EXPECT_EQ(Poll(), "program 4 #2 rtp=1");
+  EXPECT_TRUE(Done(1));
+  EXPECT_EQ(Poll(), "none");
+  EXPECT_TRUE(Done(2, kOther));
+  EXPECT_EQ(Poll(), "send 3 #3 key=5 bytes=30");
+}
+
 TEST_F(FlowCommandQueueTest, ReprogramAllSendsEverythingUnderNewSequences) {
   queue.Program(kFlow, Config(1));
   Poll(), Done(1);
