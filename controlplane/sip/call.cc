@@ -266,7 +266,7 @@ void Call::EndCaller(std::string_view reason) {
   if (acknowledged)
     SendBye(kCaller, reason);
   else
-    caller().bye_after_ack = true;
+    caller().bye_after_ack = caller().connected;
 }
 
 void Call::EndCallee(std::string_view reason) {
@@ -317,7 +317,8 @@ bool Call::done() const {
 void Call::HandleFlowClosed(TimePoint now, FlowToken flow) {
   bool lost = false;
   for (const auto& party : parties_) {
-    if (party->dialog.peer != Peer(WssPeer{flow})) continue;
+    const auto* browser = std::get_if<WssPeer>(&party->dialog.peer);
+    if (browser == nullptr || browser->flow != flow) continue;
     party->connected = false;
     lost = true;
   }
@@ -326,6 +327,10 @@ void Call::HandleFlowClosed(TimePoint now, FlowToken flow) {
     invite_answered_ = true;  // nobody is left to answer
     CancelBranches();
     BeginEnding(now);
+  } else if (state_ == State::kAnswered && !caller().connected) {
+    // The 2xx went with the connection: nobody will acknowledge it.
+    ++context_.counters.calls_flow_lost;
+    End(now, "SIP;cause=480;text=\"Connection lost\"");
   } else if (state_ == State::kAnswered || state_ == State::kConfirmed) {
     if (caller().connected && (chosen_ == kCaller || parties_[chosen_]->connected)) return;
     Arm(Deadline::kGrace, now + context_.config.timers.flow_grace);

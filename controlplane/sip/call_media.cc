@@ -138,7 +138,9 @@ MediaResult<void> Call::PassResponseBody(const Relay& relay, const Message& in, 
     }
   }
   if (kind != BodyKind::kOther) RemoveBody(out);
-  if (carried_offer && !IsProvisional(in) && open_offer_->from == relay.from) RollbackOffer();
+  // A 2xx without the answer, or a failure: the offer, whoever made it, is off (RFC 6337 section 3.4).
+  if (carried_offer && !IsProvisional(in) && (open_offer_->from == relay.from || in.status >= 300))
+    RollbackOffer();
   return {};
 }
 

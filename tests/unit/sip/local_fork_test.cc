@@ -111,6 +111,15 @@ TEST_F(LocalFork, CallerThatLeavesWhileItRingsCancels) {
   EXPECT_TRUE(media.open_calls.empty());
 }
 
+TEST_F(LocalFork, CallerThatLeavesBeforeItsAckEndsTheCall) {
+  Response(2, Ok(2, "c1", "c.invalid"));
+  EXPECT_THAT(Give(FlowClosed{FlowToken(1)}),
+              ElementsAre("ACK flow3 sip:z@c.invalid", "#3 flow3 BYE sip:z@c.invalid"));
+  Response(1, Reply(SentRequest(1), 487, "Request Terminated", "b1"));
+  Response(3, Reply(SentRequest(3), 200, "OK", ""));
+  EXPECT_EQ(b2bua->call_count(), 0u);
+}
+
 TEST_F(LocalFork, PageThatLeavesWhileItRingsIsAFailedBranch) {
   EXPECT_THAT(Give(ClientTransactionFailed{ClientTransactionId(1), FailureReason::kTransport}), IsEmpty());
   EXPECT_THAT(Give(ClientTransactionFailed{ClientTransactionId(2), FailureReason::kTransport}),
