@@ -14,7 +14,7 @@ set -euo pipefail
 
 build=(
   g++ clang llvm cmake ninja-build pkg-config ccache python3
-  dpdk libdpdk-dev libbpf-dev libxdp-dev libpcap-dev libnl-3-dev libnl-route-3-dev
+  dpdk libdpdk-dev libbpf-dev libxdp-dev libpcap-dev libmnl-dev
   libipsec-mb-dev libsrtp2-dev libssl-dev libboost1.81-dev libsofia-sip-ua-dev
   libtomlplusplus-dev libspdlog-dev libcli11-dev libsqlite3-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev libbenchmark-dev)

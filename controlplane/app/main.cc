@@ -1,7 +1,9 @@
 // linegate-controlplane: signalling. Parses the command line, then only wires and runs.
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -27,7 +29,22 @@ linegate::Result<std::unique_ptr<Gateway>> StartWhenDataplaneIsUp(linegate::net:
   }
 }
 
+/// One descriptor per connection; the default soft limit of 1,024 would refuse browsers long before the configuration does.
+void RaiseDescriptorLimit(uint32_t connections) {
+  constexpr rlim_t kOwnDescriptors = 256;
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = connections + kOwnDescriptors;
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = wanted;
+  limit.rlim_max = std::max(limit.rlim_max, wanted);
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    linegate::ops::LogWarning("descriptor_limit", {{"wanted", wanted}, {"reason", "not permitted; fewer connections will be accepted"}});
+  }
+}
+
 int Run(const linegate::ops::Config& config) {
+  RaiseDescriptorLimit(config.web.max_connections);
   linegate::net::Runtime runtime;
   auto gateway = StartWhenDataplaneIsUp(runtime, config);
   if (!gateway) {
