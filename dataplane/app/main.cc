@@ -20,6 +20,18 @@ void Say(const std::string& text) { std::fprintf(stderr, "linegate-dataplane: %s
 
 int FailWith(const Error& error) { return Say(error.message()), 1; }
 
+/// "XDP: redirected 1200, no_socket 3, ...": the drops among them reach no worker, so no worker counts them.
+void SayXdpCounters(const NetworkPorts& network) {
+  const auto counters = network.ReadXdpCounters();
+  if (!counters) return;
+  std::string text;
+  for (size_t i = 0; i < counters->size(); ++i) {
+    const std::string name(drivers::XdpCounterName(LgXdpCounter(i)));
+    text += (text.empty() ? "XDP: " : ", ") + name + " " + std::to_string((*counters)[i]);
+  }
+  Say(text);
+}
+
 /// Serves until a signal comes. Everything it made is gone when it returns, or left for the next start.
 Status Serve(const settings::DataplaneSettings& settings, SharedMemory& memory, StopSignals& signals) {
   auto network = NetworkPorts::Open(settings);
@@ -38,6 +50,7 @@ Status Serve(const settings::DataplaneSettings& settings, SharedMemory& memory, 
   }
   Say("stopping");
   workers.Stop();
+  SayXdpCounters(*network);
   return network->Close();
 }
 

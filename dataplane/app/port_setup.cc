@@ -136,6 +136,16 @@ std::vector<io::PacketPort*> NetworkPorts::PortsOf(uint16_t worker) const {
   return ports;
 }
 
+Result<drivers::XdpCounters> NetworkPorts::ReadXdpCounters() const {
+  drivers::XdpCounters sum = {};
+  for (const drivers::XdpLoader& program : programs_) {
+    auto counters = program.ReadCounters();
+    if (!counters) return counters;
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += (*counters)[i];
+  }
+  return sum;
+}
+
 void NetworkPorts::UndoStart() {
   ports_.clear();
   bool adopted = false;

@@ -42,8 +42,9 @@ class NetworkPorts {
 
   /// The worker's ports, indexed by port id (the order of InterfacesOf).
   std::vector<io::PacketPort*> PortsOf(uint16_t worker) const;
-  /// One per interface, in the same order.
-  const std::vector<drivers::XdpLoader>& programs() const { return programs_; }
+  /// What the XDP programs of all interfaces counted since they were attached, which may be several processes
+  /// ago.
+  Result<drivers::XdpCounters> ReadXdpCounters() const;
   /// Things an operator should know that do not keep us from starting.
   const std::vector<std::string>& warnings() const { return warnings_; }
   const drivers::DpdkPool& pool() const { return *pool_; }

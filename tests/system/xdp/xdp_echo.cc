@@ -87,18 +87,14 @@ int Run(const std::string& config) {
     for (io::PacketPort* port : ports) busy |= Poll(*port, totals);
     if (!busy) std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
-  drivers::XdpCounters counters = {};
-  for (const drivers::XdpLoader& program : network->programs()) {
-    auto one = program.ReadCounters();
-    if (!one) return fail(one.error());
-    for (size_t i = 0; i < counters.size(); ++i) counters[i] += (*one)[i];
-  }
+  const auto counters = network->ReadXdpCounters();
+  if (!counters) return fail(counters.error());
   std::printf(
       "{\"received\": %lu, \"sent\": %lu, \"unfinished\": %lu, \"bad_checksum\": %lu, \"not_udp\": %lu",
       totals.received, totals.sent, totals.unfinished, totals.bad_checksum, totals.not_udp);
-  for (size_t i = 0; i < counters.size(); ++i) {
+  for (size_t i = 0; i < counters->size(); ++i) {
     std::printf(", \"xdp_%s\": %lu", std::string(drivers::XdpCounterName(LgXdpCounter(i))).c_str(),
-                counters[i]);
+                (*counters)[i]);
   }
   std::printf("}\n");
   if (Status closed = network->Close(); !closed) return fail(closed.error());
