@@ -119,7 +119,7 @@ up() {
   [ "$gateway" = no ] || need_binaries
 
   wanted="$gateway $sip_server $build $config $(sha256sum <"$config")"
-  if [ -e "$run/mode" ] && [ "$(cat "$run/mode")" != "$wanted" ]; then down; fi
+  if [ -e "$run/mode" ] && [ "$(cat "$run/mode")" != "$wanted" ]; then change_over; fi
   make_network
   printf '%s' "$wanted" >"$run/mode"
   make_files
@@ -128,6 +128,13 @@ up() {
   if [ "$gateway" = yes ]; then
     start_gateway "$run" "$lab-core" "$run/linegate.toml" || fail "Linegate did not start; logs in $run/log"
   fi
+}
+
+# The network stays, and with it a browser that is kept open; the processes and what they stored go.
+change_over() {
+  stop "$run" controlplane dataplane baresip kamailio
+  remove_tree "$run/runtime"
+  remove_tree "$run/state"
 }
 
 down() {

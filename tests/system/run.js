@@ -8,6 +8,10 @@
 // lab's own configuration. --wss URL: another gateway than ours listens there, in a lab brought up by hand; linegatectl
 // is not asked then. The last line is PASS or FAIL, the exit status says the same.
 import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { registrarCases } from './cases/registrar.js';
 import { sipServerCases } from './cases/sip_server.js';
@@ -15,6 +19,7 @@ import { watchWire } from './cases/wire.js';
 import { Baresip } from './harness/baresip.js';
 import { Browser } from './harness/browser.js';
 import { Lab } from './harness/lab.js';
+import { namespaceOf } from './harness/process.js';
 import { Runner } from './harness/runner.js';
 import { renderTable } from './harness/table.js';
 
@@ -23,8 +28,10 @@ const suites = [
   { cases: sipServerCases, arguments: ['--sip-server'], sip: true },
 ];
 
+const bringUp = (suite, { config }) => Lab.up([...suite.arguments, ...(config ? ['--config', config] : [])]);
+
 async function runSuite(suite, cases, browser, { wss: foreign, config, whole }) {
-  if (!foreign) await Lab.up([...suite.arguments, ...(config ? ['--config', config] : [])]);
+  if (!foreign) await bringUp(suite, { config });
   const wire = whole ? await watchWire({ sip: suite.sip }) : null;
   let agent;
   const tools = {
@@ -43,6 +50,14 @@ async function runSuite(suite, cases, browser, { wss: foreign, config, whole }) 
   return runner.results;
 }
 
+// Two runs in one lab would see each other's calls: the second waits. The lock goes with this process.
+async function takeTurn() {
+  const lock = spawn('flock', [path.join(os.tmpdir(), `linegate-${namespaceOf('lab')}.lock`), 'sh', '-c', 'echo mine; cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const waiting = setTimeout(() => console.error('waiting for another run in this lab to end'), 1000);
+  await once(lock.stdout, 'data');
+  clearTimeout(waiting);
+}
+
 async function main() {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: {
     list: { type: 'boolean' }, quick: { type: 'boolean' }, json: { type: 'string' }, verbose: { type: 'boolean' },
@@ -56,6 +71,9 @@ async function main() {
   if (unknown.length > 0) throw new Error(`no such case: ${unknown.join(', ')} (--list shows them)`);
   const wanted = (one) => (positionals.length > 0 ? positionals.includes(one.name) : !(values.quick && one.beside));
 
+  await takeTurn();
+  const first = suites.find((suite) => suite.cases.some(wanted));
+  if (!values.wss) await bringUp(first, values);
   const browser = await Browser.launch({
     wss: values.wss ?? 'wss://10.90.1.1/', wss6: 'wss://[fd90:1::1]/', domain: 'lab.example', verbose: values.verbose });
   const results = [];

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { execute, root } from './process.js';
+import { execute, namespaceOf, root } from './process.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const bundle = path.join(root, 'build/web-test/page.js');
@@ -26,7 +26,7 @@ async function bundlePage() {
 }
 
 export class Browser {
-  static async launch({ wss, wss6, domain, namespace = 'lg-web', verbose = false } = {}) {
+  static async launch({ wss, wss6, domain, namespace = namespaceOf('web'), verbose = false } = {}) {
     await bundlePage();
     const engine = await chromium.launch({
       executablePath: path.join(here, 'chromium_in_namespace.sh'), headless: true, args: chromiumFlags,

@@ -26,9 +26,8 @@ export class Lab {
 
   // All packets dropped so far, whatever the reason.
   async drops() {
-    const sum = (value) => (typeof value === 'number' ? value
-      : Object.entries(value ?? {}).reduce((total, [, inner]) => total + (typeof inner === 'object' || typeof inner === 'number' ? sum(inner) : 0), 0));
-    return sum(await this.control('drops'));
+    const { packets } = await this.control('drops');
+    return Object.values(packets).reduce((total, count) => total + count, 0);
   }
 
   // Resolves when the counts are back at `wanted`; the time it took in ms.

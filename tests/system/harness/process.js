@@ -5,7 +5,10 @@ import path from 'node:path';
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 export const labScript = path.join(root, 'scripts/lab.sh');
-export const runDirectory = '/run/linegate-lab';
+// As in scripts/lab.sh.
+const lab = process.env.LINEGATE_LAB || 'lg';
+export const runDirectory = lab === 'lg' ? '/run/linegate-lab' : `/run/linegate-lab-${lab}`;
+export const namespaceOf = (where) => `${lab}-${where}`;
 
 export const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
@@ -20,10 +23,10 @@ export function execute(program, args, { timeoutMs = 10000, ...options } = {}) {
 }
 
 export const inNamespace = (where, program, args = [], options) =>
-  execute('nsenter', [`--net=/run/netns/lg-${where}`, '--', program, ...args], options);
+  execute('nsenter', [`--net=/run/netns/${namespaceOf(where)}`, '--', program, ...args], options);
 
 export const spawnInNamespace = (where, program, args = [], options = {}) =>
-  spawn('nsenter', [`--net=/run/netns/lg-${where}`, '--', program, ...args], { stdio: ['pipe', 'pipe', 'inherit'], ...options });
+  spawn('nsenter', [`--net=/run/netns/${namespaceOf(where)}`, '--', program, ...args], { stdio: ['pipe', 'pipe', 'inherit'], ...options });
 
 export async function untilTrue(what, limitMs, probe, stepMs = 50) {
   const deadline = Date.now() + limitMs;

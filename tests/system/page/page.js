@@ -118,12 +118,16 @@ window.phone = {
   },
   async stop() {
     if (!agent) return;
+    // JsSIP keeps the connection two seconds longer than the answer to its REGISTER: the page's end closes it.
+    const unregistered = new Promise((resolve) => { agent.on('unregistered', resolve); });
+    const wasRegistered = agent.isRegistered();
     agent.stop();
-    await until('disconnected', 3000, () => !agent.isConnected()).catch(() => {});
+    if (wasRegistered) await Promise.race([unregistered, new Promise((resolve) => { setTimeout(resolve, 2000); })]);
     agent = null;
   },
   isRegistered: () => agent?.isRegistered() ?? false,
   messages: [],
+  lastMessage: () => window.phone.messages.at(-1),
   answerOptions: {},
   call(target, options = {}) {
     let id = 0;
@@ -150,7 +154,9 @@ window.phone = {
   unhold: (id) => call(id).session.unhold(),
   held: (id) => call(id).session.isOnHold(),
   dtmf: (id, tones, transport) => call(id).session.sendDTMF(tones, { transportType: transport, duration: 100, interToneGap: 100 }),
-  received: (id) => call(id).dtmf,
+  async digits(id, wanted, limitMs = 3000) {
+    await until(`digits ${wanted} (so far: ${call(id).dtmf})`, limitMs, () => call(id).dtmf === wanted);
+  },
   send(id, method, options = {}) {
     const one = call(id);
     const name = `answer to ${method}`;
