@@ -62,7 +62,7 @@ struct ReceiveSource {
 };
 static_assert(sizeof(ReceiveSource) == 72);
 
-/// One source that we encrypt.
+/// One source that we encrypt for the leg that is this slot's ingress (FlowSlots::SendSlotOf).
 struct TransmitSource {
   uint32_t ssrc = 0;
   uint8_t used = 0;  ///< stored last when the source is added

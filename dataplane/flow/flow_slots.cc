@@ -37,6 +37,12 @@ abi::FlowSlot* FlowSlots::Live(const abi::FlowRef& ref) const {
   return &slots_[ref.index];
 }
 
+uint32_t FlowSlots::SendSlotOf(uint32_t flow) const {
+  const abi::FlowRef& reverse = slots_[flow].config.reverse;
+  const abi::FlowSlot* leg = Live(reverse);
+  return leg != nullptr && leg->config.ingress.kind == abi::SideKind::kWebRtc ? reverse.index : flow;
+}
+
 const abi::FlowSlot* FlowSlots::FindByUfrag(std::string_view ufrag, uint32_t* index, uint32_t* set) const {
   const auto target = DecodeIceUfrag(ice_key_, ufrag);
   if (!target || target->worker != worker_ || target->index >= slots_.size()) return nullptr;
@@ -96,6 +102,7 @@ bool FlowSlots::IngressIsSound(const abi::FlowRef& ref, const abi::Ingress& ingr
 bool FlowSlots::EgressIsSound(const abi::Egress& egress) const {
   // A leg whose partner has not answered yet: its checks and its DTLS are served, its media goes nowhere.
   if (egress.kind == abi::SideKind::kNone) return true;
+  if (egress.kind == abi::SideKind::kNone) return true;  // not joined with another leg yet
   if (egress.kind == abi::SideKind::kWebRtc) return egress.dscp <= 63;
   if (egress.kind != abi::SideKind::kRtp || egress.dscp > 63 || !IsFlag(egress.rtcp_mux)) return false;
   for (uint32_t c = 0; c < 2; ++c) {

@@ -63,8 +63,9 @@ void ForwardRtcp(PacketBatch& batch, size_t i, NodeContext& context) {
     return;
   }
   if (config.send_rtcp == 0) return context.Drop(meta, DropReason::kMediaDisabled);
-  if (const abi::FlowSlot* reverse = context.slots.Live(config.reverse)) {
-    if (AnyRenumbered(reverse->transmit)) [[unlikely]] TranslateReports(meta.mutable_payload(), reverse->transmit);
+  const abi::FlowSlot& slot = context.slots[meta.flow];
+  if (config.ingress.kind == abi::SideKind::kWebRtc && AnyRenumbered(slot.transmit)) [[unlikely]] {
+    TranslateReports(meta.mutable_payload(), slot.transmit);
   }
   Dispatch(batch, i, context);
 }

@@ -26,11 +26,11 @@ abi::TransmitSource* FindOrAddSource(abi::FlowSlot& slot, uint32_t ssrc) {
 }
 
 /// Numbers an RTP packet. False: it must not be sent; dropped.
-bool NumberRtp(PacketMeta& meta, CryptoJob& job, NodeContext& context) {
+bool NumberRtp(PacketMeta& meta, abi::FlowSlot& keys, CryptoJob& job, NodeContext& context) {
   job.kind = PacketKind::kRtp;
   job.header_bytes = meta.rtp_header_bytes;
   job.ssrc = LoadBe32(meta.payload + 8);
-  abi::TransmitSource* source = FindOrAddSource(context.slots[meta.flow], job.ssrc);
+  abi::TransmitSource* source = FindOrAddSource(keys, job.ssrc);
   if (source == nullptr) {
     context.Drop(meta, DropReason::kTooManySsrcs);
     return false;
@@ -47,11 +47,11 @@ bool NumberRtp(PacketMeta& meta, CryptoJob& job, NodeContext& context) {
   return true;
 }
 
-bool NumberRtcp(PacketMeta& meta, CryptoJob& job, NodeContext& context) {
+bool NumberRtcp(PacketMeta& meta, abi::FlowSlot& keys, CryptoJob& job, NodeContext& context) {
   job.kind = PacketKind::kRtcp;
   job.header_bytes = 8;
   job.ssrc = LoadBe32(meta.payload + 4);
-  const auto index = context.slots[meta.flow].srtcp_send.Next();
+  const auto index = keys.srtcp_send.Next();
   if (!index) {
     context.Drop(meta, DropReason::kTransmitReplay);
     return false;
@@ -62,11 +62,13 @@ bool NumberRtcp(PacketMeta& meta, CryptoJob& job, NodeContext& context) {
 
 void Fill(PacketBatch& batch, size_t i, JobBurst& burst, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
-  srtp::CryptoContext* const keys = context.runtime[meta.flow].send_context.get();
-  if (keys == nullptr) return context.Drop(meta, DropReason::kNoSendKey);
+  const uint32_t holder = context.slots.SendSlotOf(meta.flow);
+  abi::FlowSlot& keys = context.slots[holder];
+  srtp::CryptoContext* const cipher = context.runtime[holder].send_context.get();
+  if (cipher == nullptr) return context.Drop(meta, DropReason::kNoSendKey);
   CryptoJob job;
-  if (!(meta.component == 0 ? NumberRtp(meta, job, context) : NumberRtcp(meta, job, context))) return;
-  job.context = keys;
+  if (!(meta.component == 0 ? NumberRtp(meta, keys, job, context) : NumberRtcp(meta, keys, job, context))) return;
+  job.context = cipher;
   job.packet = meta.payload;
   job.length = meta.payload_bytes;
   job.capacity = uint32_t(batch.capacity(i));

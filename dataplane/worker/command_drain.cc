@@ -131,6 +131,7 @@ CommandStatus CommandDrain::Program(const abi::ProgramFlow& command) {
     stats.generation = ref.generation;
     ++active_flows_;
   } else if (life.state == SlotState::kLive) {
+    if (slot.config.reverse != command.config.reverse) nodes::WithdrawPath(ref.index, context_);
     if (slot.config.ingress.kind == abi::SideKind::kRtp) context_.table.RemovePorts(ref.index);
     if (!SameIngressAddresses(slot.config.ingress, command.config.ingress)) nodes::ForgetPaths(ref.index, context_);
     const bool restart = std::memcmp(slot.config.ingress.ice[0].local_ufrag, command.config.ingress.ice[0].local_ufrag,
@@ -186,10 +187,12 @@ CommandStatus CommandDrain::Install(const abi::InstallKeys& command) {
   material.salt_bytes = command.salt_bytes;
   std::copy_n(command.key, material.key_bytes, material.key);
   std::copy_n(command.salt, material.salt_bytes, material.salt);
-  abi::KeyMaterial& stored = receive ? slot->receive_key : slot->send_key;
+  const uint32_t holder = receive ? ref.index : context_.slots.SendSlotOf(ref.index);
+  abi::FlowSlot& keys = context_.slots[holder];
+  abi::KeyMaterial& stored = receive ? keys.receive_key : keys.send_key;
   std::unique_ptr<srtp::CryptoContext>& context =
-      receive ? context_.runtime[ref.index].receive_context : context_.runtime[ref.index].send_context;
-  // The same key again (a control plane that lost its memory) must not start the numbering again: that would encrypt
+      receive ? context_.runtime[holder].receive_context : context_.runtime[holder].send_context;
+  // The same key again (another flow joined with the leg, a control plane that lost its memory) must not start the numbering again: that would encrypt
   // two packets with one keystream.
   if (!SameKey(stored, material)) {
     auto made = context_.transform.CreateContext(MasterKeyOf(material),
@@ -200,7 +203,7 @@ CommandStatus CommandDrain::Install(const abi::InstallKeys& command) {
     }
     stored.installed = 0;
     abi::StoreBarrier();
-    ResetNumbering(*slot, command.use);
+    ResetNumbering(keys, command.use);
     const uint32_t installed = material.installed;
     material.installed = 0;
     stored = material;
