@@ -12,7 +12,7 @@
 # Default routes lead through lg-core, whose kernel forwards nothing: what crosses went through Linegate.
 # --sip-server: Kamailio on 10.90.2.2:5060 (UDP, TCP) and baresip, user 1003, on 10.90.2.2:5070.
 # --no-gateway: the namespaces (and the SIP Server) alone, for another gateway or a client test.
-# `up` twice is the same as once; with other options it changes over; it starts again whatever has died.
+# `up` twice is the same as once; with other options or newer programs it changes over; it starts again what has died.
 # LINEGATE_BUILD names the build tree (default build/release). Logs: /run/linegate-lab/log.
 # LINEGATE_LAB=NAME is another lab beside the first: namespaces NAME-web, NAME-core, NAME-sip, all below
 # /run/linegate-lab-NAME, which also stands for /run/linegate-lab in the configuration.
@@ -119,6 +119,7 @@ up() {
   [ "$gateway" = no ] || need_binaries
 
   wanted="$gateway $sip_server $build $config $(sha256sum <"$config")"
+  [ "$gateway" = no ] || wanted+=" $(stat -c %Y "$dataplane" "$controlplane" | tr '\n' ' ')"
   if [ -e "$run/mode" ] && [ "$(cat "$run/mode")" != "$wanted" ]; then change_over; fi
   make_network
   printf '%s' "$wanted" >"$run/mode"
