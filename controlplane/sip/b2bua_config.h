@@ -48,7 +48,7 @@ struct B2buaTimers {
   Duration token_wait = std::chrono::seconds(3);   ///< for the connection of a known contact
   Duration flow_grace = std::chrono::seconds(45);  ///< calls outlive their browser's connection this long
   Duration no_answer = std::chrono::seconds(180);  ///< RFC 3261 section 16.6 timer C
-  Duration teardown = std::chrono::seconds(32);    ///< an ended call forgets unanswered requests after 64*T1
+  Duration teardown = std::chrono::seconds(35);    ///< longer than 64*T1, by when transports have given up
   std::chrono::seconds nonce_life{300};
 };
 

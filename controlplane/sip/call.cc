@@ -240,6 +240,7 @@ void Call::FailMedia(TimePoint now, const MediaError& error) {
 
 void Call::BeginEnding(TimePoint now) {
   state_ = State::kEnding;
+  AnswerPendingRelays();
   open_offer_.reset();
   deadlines_ = {};
   Arm(Deadline::kTeardown, now + context_.config.timers.teardown);
@@ -292,7 +293,6 @@ void Call::End(TimePoint now, std::string_view reason) {
       return;
     case State::kAnswered:
     case State::kConfirmed:
-      AnswerPendingRelays();
       EndCallee(reason);
       EndCaller(reason);
       BeginEnding(now);
@@ -376,7 +376,7 @@ void Call::HandleTimeout(TimePoint now) {
     at.reset();
     return true;
   };
-  if (expired(Deadline::kTeardown)) return;  // done() is true now
+  if (expired(Deadline::kTeardown)) return AnswerPendingRelays();  // done() is true now
   if (expired(Deadline::kContact)) {
     ++context_.counters.unavailable;
     FailCaller(now, 480, "Temporarily Unavailable");

@@ -179,7 +179,7 @@ class Call {
   void HandleBye(TimePoint now, PartyIndex from, const RequestReceived& event);
   bool RefuseGlare(PartyIndex from, const RequestReceived& event);
   void AnswerOurselves(const RequestReceived& event);
-  void RelayRequest(TimePoint now, PartyIndex from, PartyIndex to, const RequestReceived& event);
+  void RelayRequest(PartyIndex from, PartyIndex to, const RequestReceived& event);
   void HandleRelayResponse(TimePoint now, size_t index, const Message& response);
   void FinishRelay(TimePoint now, const Relay& relay, const Message& response, Message out);
   void AnswerPendingRelays();

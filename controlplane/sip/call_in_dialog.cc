@@ -52,7 +52,7 @@ void Call::HandleRequest(TimePoint now, const DialogKey& key, const RequestRecei
   // A caller in its early dialog with nobody behind it yet; a callee whom a 2xx of another has outrun.
   const bool nobody = from == kCaller ? chosen_ == kCaller : !IsSetUp() && from != chosen_;
   if (nobody) return Refuse(event, 481, "Call/Transaction Does Not Exist");
-  RelayRequest(now, from, to, event);
+  RelayRequest(from, to, event);
 }
 
 /// RFC 3261 section 14.2: two INVITEs at once. True when the request was refused.
@@ -76,8 +76,7 @@ bool Call::RefuseGlare(PartyIndex from, const RequestReceived& event) {
   return false;
 }
 
-void Call::RelayRequest(TimePoint now, PartyIndex from, PartyIndex to, const RequestReceived& event) {
-  (void)now;
+void Call::RelayRequest(PartyIndex from, PartyIndex to, const RequestReceived& event) {
   const Message& in = event.request;
   if (relays_.size() >= context_.config.limits.max_requests_per_call) {
     ++context_.counters.over_limit;
@@ -221,7 +220,6 @@ void Call::FinishRelay(TimePoint now, const Relay& relay, const Message& respons
   context_.Respond(*relay.server, std::move(out));
   // RFC 5057: 481 to a request of the INVITE usage means that the other side has no such call any more.
   if (response.status == 481 && (method == "INVITE" || method == "UPDATE") && !IsSetUp()) {
-    AnswerPendingRelays();
     SendBye(relay.from, "SIP;cause=481");
     BeginEnding(now);
   }
@@ -310,27 +308,27 @@ void Call::HandleBye(TimePoint now, PartyIndex from, const RequestReceived& even
   if (to == kCaller && from != chosen_) return Refuse(event, 481, "Call/Transaction Does Not Exist");
   if (!parties_[to]->connected) {
     Refuse(event, 200, "OK");
-    AnswerPendingRelays();
     return BeginEnding(now);
   }
-  AnswerPendingRelays();
   for (AckWait& wait : ack_waits_) {
     if (wait.ack || wait.to != to) continue;
     wait.ack = AckFor(wait);
     context_.SendAck(parties_[to]->dialog.NextHop(), *wait.ack);
   }
   bye_challenged_ = false;
-  RelayRequest(now, from, to, event);
   BeginEnding(now);
+  RelayRequest(from, to, event);
 }
 
-/// RFC 3261 section 15.1.2: requests still open when the dialog ends get 487. Their responses are of no use
-/// any more.
+/// RFC 3261 section 15.1.2: requests still open when the dialog ends get 487; their responses are of no use
+/// any more. A BYE that nobody answered has timed out.
 void Call::AnswerPendingRelays() {
   for (Relay& relay : relays_) {
     context_.Forget(relay.client);
-    if (relay.server)
-      context_.Respond(*relay.server, MakeResponse(relay.request, 487, "Request Terminated", {}));
+    if (!relay.server) continue;
+    const bool bye = relay.request.method == "BYE";
+    context_.Respond(*relay.server, MakeResponse(relay.request, bye ? 408 : 487,
+                                                 bye ? "Request Timeout" : "Request Terminated", {}));
   }
   relays_.clear();
 }

@@ -248,6 +248,7 @@ void Call::HandleChallenge(TimePoint now, const Message& response) {
   else
     RemoveBody(out);
   invite_answered_ = true;
+  AnswerPendingRelays();
   state_ = State::kChallenged;
   open_offer_.reset();
   deadlines_ = {};

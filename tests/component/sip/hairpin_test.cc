@@ -175,7 +175,7 @@ TEST_F(Hairpin, ByesThatCrossEndBothCalls) {
   EXPECT_THAT(browser_actions.size(), 1u);
   EXPECT_THAT(Run(FromBrowser(2, 3, FromCallee(at_callee, "b1", "BYE", 9))),
               ElementsAre("t3 200 OK", "t2 200 OK"));
-  Advance(std::chrono::seconds(32));
+  Advance(std::chrono::seconds(35));
   EXPECT_EQ(b2bua->call_count(), 0u);
 }
 

@@ -93,7 +93,7 @@ TEST_F(LocalFork, NobodyAnswers) {
   EXPECT_THAT(Advance(std::chrono::seconds(179)), IsEmpty());
   EXPECT_THAT(Advance(std::chrono::seconds(1)),
               ElementsAre("t2 408 Request Timeout", "cancel #1", "cancel #2"));
-  EXPECT_THAT(Advance(std::chrono::seconds(32)), IsEmpty());  // nor do they answer the CANCEL
+  EXPECT_THAT(Advance(std::chrono::seconds(35)), IsEmpty());  // nor do they answer the CANCEL
   EXPECT_EQ(b2bua->call_count(), 0u);
 }
 
