@@ -10,23 +10,27 @@
 
 /// The vault's record of one direction of a flow (design D1). The dataplane's alone: it holds keys.
 ///
-/// Theory of operation. A slot has one owner, one worker, and nobody else writes it. It outlives the process: a worker
-/// that starts again rebuilds its tables and cipher contexts from the live slots. A process can die between any two
-/// stores, so everything here is either one aligned word, or guarded by a word that is stored after it, or two copies:
+/// Theory of operation. A slot has one owner, one worker, and nobody else writes it. It outlives the process:
+/// a worker that starts again rebuilds its tables and cipher contexts from the live slots. A process can die
+/// between any two stores, so everything here is either one aligned word, or guarded by a word that is stored
+/// after it, or two copies:
 ///
-///   life            one word: state, generation, owner. Stored last on creation, first on removal. kUpdating while the
-///                   configuration is replaced; a slot found so keeps its running state and waits for the command, which
-///                   is delivered again because its ring record was not released
+///   life            one word: state, generation, owner. Stored last on creation, first on removal. kUpdating
+///   while the
+///                   configuration is replaced; a slot found so keeps its running state and waits for the
+///                   command, which is delivered again because its ring record was not released
 ///   KeyMaterial     `installed` is stored last
-///   ReceiveSource   its windows are stored after verification and before forwarding; a restart counts everything up to
+///   ReceiveSource   its windows are stored after verification and before forwarding; a restart counts
+///   everything up to
 ///                   the highest index as seen, so a torn one does no harm
-///   TransmitSource  its index is stored before the packet is encrypted; a restart counts everything up to it as used
-///   SelectedPath    `state` is stored last
-///   egress path     two alternating copies with a sequence word each
+///   TransmitSource  its index is stored before the packet is encrypted; a restart counts everything up to it
+///   as used SelectedPath    `state` is stored last egress path     two alternating copies with a sequence
+///   word each
 namespace linegate::abi {
 
-/// Keeps the compiler from moving stores across; a dead process loses no store that stands before it (x86 stores and
-/// AArch64 stores of a dead thread all reach the cache; only their order in the program counts here).
+/// Keeps the compiler from moving stores across; a dead process loses no store that stands before it (x86
+/// stores and AArch64 stores of a dead thread all reach the cache; only their order in the program counts
+/// here).
 inline void StoreBarrier() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
 enum class SlotState : uint16_t { kFree = 0, kLive = 1, kUpdating = 2 };
@@ -104,7 +108,9 @@ struct EgressPath {
   SocketAddress local;
   SocketAddress remote;
   NextHop next_hop;
-  friend bool operator==(const EgressPath& a, const EgressPath& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
+  friend bool operator==(const EgressPath& a, const EgressPath& b) {
+    return std::memcmp(&a, &b, sizeof a) == 0;
+  }
 };
 static_assert(sizeof(EgressPath) == 56);
 
@@ -142,16 +148,16 @@ static_assert(sizeof(ReflectState) == 20);
 inline constexpr uint32_t kReceiveSources = 4;
 inline constexpr uint32_t kTransmitSources = 8;
 
-/// 1,792 bytes: 508 of configuration, 112 of master keys, 676 of SRTP numbering, 368 of ICE path and egress, the rest life,
-/// latched sources and padding. Both directions of a call: 2.5 KiB apart from configuration.
+/// 1,792 bytes: 508 of configuration, 112 of master keys, 676 of SRTP numbering, 368 of ICE path and egress,
+/// the rest life, latched sources and padding. Both directions of a call: 2.5 KiB apart from configuration.
 struct alignas(64) FlowSlot {
   uint64_t life = 0;
-  uint64_t command_sequence = 0;  ///< of the newest command carried out on this slot
-  uint32_t command_status = 0;    ///< what it was answered
+  uint64_t command_sequence = 0;        ///< of the newest command carried out on this slot
+  uint32_t command_status = 0;          ///< what it was answered
   srtp::SrtcpTransmitIndex srtcp_send;  ///< one counter for all sources that we encrypt under the key
-  uint16_t latched = 0;           ///< bit c: `source[c]` was learned
+  uint16_t latched = 0;                 ///< bit c: `source[c]` was learned
   uint16_t reserved = 0;
-  SocketAddress source[2];        ///< learned source of RTP and RTCP (Ingress::latch)
+  SocketAddress source[2];  ///< learned source of RTP and RTCP (Ingress::latch)
   ReflectState reflect;
   FlowConfig config;
   KeyMaterial receive_key;

@@ -7,16 +7,17 @@
 #include "dataplane/base/rng.h"
 #include "dataplane/base/siphash.h"
 
-/// Theory of operation. Many WebRTC legs share one UDP port, so the first connectivity check of a leg has to name it:
-/// the local ICE username fragment carries the address of the leg's flow slot (design D5).
+/// Theory of operation. Many WebRTC legs share one UDP port, so the first connectivity check of a leg has to
+/// name it: the local ICE username fragment carries the address of the leg's flow slot (design D5).
 ///
 ///   ufrag = 8 characters: (worker 8 bits | slot index 20 bits | low 20 bits of the generation), enciphered
 ///           6 characters: random (36 bits)
 ///
-/// The 48 bits are enciphered by a keyed permutation (8-round Feistel network on 24-bit halves, round function
-/// SipHash-2-4 under the per-boot key in LinkHeader::ice_key), so that neither occupancy nor call rate can be read from
-/// ufrags. Decoding is no authentication: the slot's owner compares the whole ufrag with the slot's before anything else.
-/// The control plane makes ufrags, the worker decodes them; both get the key from the link region.
+/// The 48 bits are enciphered by a keyed permutation (8-round Feistel network on 24-bit halves, round
+/// function SipHash-2-4 under the per-boot key in LinkHeader::ice_key), so that neither occupancy nor call
+/// rate can be read from ufrags. Decoding is no authentication: the slot's owner compares the whole ufrag
+/// with the slot's before anything else. The control plane makes ufrags, the worker decodes them; both get
+/// the key from the link region.
 namespace linegate {
 
 inline constexpr size_t kIceUfragPrefixChars = 8;

@@ -8,8 +8,9 @@
 
 namespace linegate {
 
-/// Unpredictable bytes without a system call: SipHash of a counter under a key drawn once from a real source. For STUN
-/// transaction identifiers (RFC 8489 section 5 wants them unpredictable), tie-breakers and starting numbers; not for keys.
+/// Unpredictable bytes without a system call: SipHash of a counter under a key drawn once from a real source.
+/// For STUN transaction identifiers (RFC 8489 section 5 wants them unpredictable), tie-breakers and starting
+/// numbers; not for keys.
 class PrfStream final : public Rng {
  public:
   explicit PrfStream(Rng& seed) { seed.Fill(key_); }

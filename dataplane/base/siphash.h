@@ -10,8 +10,9 @@ namespace linegate {
 
 using SipKey = std::span<const uint8_t, 16>;
 
-/// SipHash-2-4 (Aumasson, Bernstein 2012): a keyed pseudorandom function with a 64-bit result, for hash tables that a
-/// stranger fills, for the ufrag permutation and for transaction identifiers. Not a MAC for long-lived secrets.
+/// SipHash-2-4 (Aumasson, Bernstein 2012): a keyed pseudorandom function with a 64-bit result, for hash
+/// tables that a stranger fills, for the ufrag permutation and for transaction identifiers. Not a MAC for
+/// long-lived secrets.
 inline uint64_t SipHash24(SipKey key, ByteView message) {
   const auto load = [](const uint8_t* p, size_t bytes) {
     uint64_t value = 0;

@@ -12,7 +12,9 @@ using abi::CommandStatus;
 
 bool InUse(const abi::IceCredentials& set) { return set.local_ufrag[0] != 0; }
 
-std::string_view LocalUfrag(const abi::IceCredentials& set) { return {set.local_ufrag, abi::kLocalUfragLength}; }
+std::string_view LocalUfrag(const abi::IceCredentials& set) {
+  return {set.local_ufrag, abi::kLocalUfragLength};
+}
 
 bool PayloadsAreSound(const abi::FlowConfig& config) {
   if (config.payload_count > abi::kMaxPayloadTypes || config.tone_payload > 127) return false;
@@ -47,7 +49,8 @@ const abi::FlowSlot* FlowSlots::FindByUfrag(std::string_view ufrag, uint32_t* in
   const auto target = DecodeIceUfrag(ice_key_, ufrag);
   if (!target || target->worker != worker_ || target->index >= slots_.size()) return nullptr;
   const abi::FlowSlot& slot = slots_[target->index];
-  if (slot.life_word().state != abi::SlotState::kLive || slot.config.ingress.kind != abi::SideKind::kWebRtc) return nullptr;
+  if (slot.life_word().state != abi::SlotState::kLive || slot.config.ingress.kind != abi::SideKind::kWebRtc)
+    return nullptr;
   for (uint32_t i = 0; i < 2; ++i) {
     const abi::IceCredentials& credentials = slot.config.ingress.ice[i];
     if (!InUse(credentials) || !ConstantTimeEqual(AsBytes(LocalUfrag(credentials)), AsBytes(ufrag))) continue;
@@ -65,7 +68,8 @@ CommandStatus FlowSlots::CheckRef(const abi::FlowRef& ref) const {
 
 bool FlowSlots::IsOurs(const abi::SocketAddress& address, LocalPortKind kind) const {
   LocalPort port;
-  return IsAddress(address) && ports_.Find(address.ToEndpoint(), port) && port.kind == kind && port.owner == worker_;
+  return IsAddress(address) && ports_.Find(address.ToEndpoint(), port) && port.kind == kind &&
+         port.owner == worker_;
 }
 
 /// The source of an RTP egress is the ingress of the opposite direction, which may live on another worker.
@@ -114,10 +118,13 @@ bool FlowSlots::EgressIsSound(const abi::Egress& egress) const {
 }
 
 CommandStatus FlowSlots::CheckConfig(const abi::FlowRef& ref, const abi::FlowConfig& config) const {
-  const bool reflects = config.service == abi::FlowService::kEcho || config.service == abi::FlowService::kTone;
+  const bool reflects =
+      config.service == abi::FlowService::kEcho || config.service == abi::FlowService::kTone;
   if (!reflects && config.service != abi::FlowService::kRelay) return CommandStatus::kBadConfig;
-  if (reflects && (config.reverse != ref || config.egress.kind != config.ingress.kind)) return CommandStatus::kBadConfig;
-  if (!IsFlag(config.send_rtp) || !IsFlag(config.send_rtcp) || !PayloadsAreSound(config)) return CommandStatus::kBadConfig;
+  if (reflects && (config.reverse != ref || config.egress.kind != config.ingress.kind))
+    return CommandStatus::kBadConfig;
+  if (!IsFlag(config.send_rtp) || !IsFlag(config.send_rtcp) || !PayloadsAreSound(config))
+    return CommandStatus::kBadConfig;
   if (!IngressIsSound(ref, config.ingress) || !EgressIsSound(config.egress)) return CommandStatus::kBadConfig;
   return CommandStatus::kDone;
 }

@@ -9,8 +9,8 @@
 
 namespace linegate::flow {
 
-/// One worker's slots in the vault, and the rules by which commands may change them. The control plane chooses index and
-/// generation; nothing in a command is believed before it was checked here.
+/// One worker's slots in the vault, and the rules by which commands may change them. The control plane
+/// chooses index and generation; nothing in a command is believed before it was checked here.
 class FlowSlots {
  public:
   FlowSlots(std::span<abi::FlowSlot> slots, uint16_t worker, const LocalPorts& ports, SipKey ice_key)
@@ -27,11 +27,12 @@ class FlowSlots {
   abi::FlowRef RefOf(uint32_t index) const {
     return {index, slots_[index].life_word().generation, worker_, 0};
   }
-  /// The slot that holds send key and numbering of what `flow` sends to a WebRTC leg: the leg's own (the slot whose
-  /// ingress it is), so that numbering goes on when another flow is joined with the leg; two flows that send to one leg
-  /// for a moment share it. `flow` itself when the leg lives on another worker.
+  /// The slot that holds send key and numbering of what `flow` sends to a WebRTC leg: the leg's own (the slot
+  /// whose ingress it is), so that numbering goes on when another flow is joined with the leg; two flows that
+  /// send to one leg for a moment share it. `flow` itself when the leg lives on another worker.
   uint32_t SendSlotOf(uint32_t flow) const;
-  /// The live leg whose local ufrag, whole, is `ufrag` and which of its credential sets that is; nullptr: nobody's.
+  /// The live leg whose local ufrag, whole, is `ufrag` and which of its credential sets that is; nullptr:
+  /// nobody's.
   const abi::FlowSlot* FindByUfrag(std::string_view ufrag, uint32_t* index, uint32_t* set) const;
 
   /// kBadSlot or kDone.

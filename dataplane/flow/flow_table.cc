@@ -57,7 +57,8 @@ void FlowTable::AddPorts(uint32_t flow) {
 
 void FlowTable::RemovePorts(uint32_t flow) {
   for (uint32_t c = 0; c < 2; ++c) {
-    if (HasPort(slots_[flow].config, c)) ports_.Erase(Hash(slots_[flow].config.ingress.local[c]), flow * 2 + c);
+    if (HasPort(slots_[flow].config, c))
+      ports_.Erase(Hash(slots_[flow].config.ingress.local[c]), flow * 2 + c);
   }
 }
 

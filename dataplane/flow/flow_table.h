@@ -21,10 +21,11 @@ struct PathMatch {
   uint8_t path = 0;  ///< into IceState::paths
 };
 
-/// Finds the slot of a packet. Theory of operation: two private indices over the worker's slots, rebuilt from them after a
-/// restart; keys stand in the slots alone.
+/// Finds the slot of a packet. Theory of operation: two private indices over the worker's slots, rebuilt from
+/// them after a restart; keys stand in the slots alone.
 ///   ports  local endpoint                 -> flows with RTP ingress
-///   paths  (local endpoint, remote)       -> flows with WebRTC ingress; only addresses that passed a connectivity check,
+///   paths  (local endpoint, remote)       -> flows with WebRTC ingress; only addresses that passed a
+///   connectivity check,
 ///                                            and each address belongs to at most one leg
 /// The hash is keyed per process: remote addresses are a stranger's choice.
 class FlowTable {
@@ -34,7 +35,8 @@ class FlowTable {
   PortMatch FindPort(const Endpoint& local) const;
   PathMatch FindPath(const Endpoint& local, const Endpoint& remote) const;
 
-  /// Both ports of the flow's RTP ingress. Pre: configuration stands in the slot; none of them is in the table.
+  /// Both ports of the flow's RTP ingress. Pre: configuration stands in the slot; none of them is in the
+  /// table.
   void AddPorts(uint32_t flow);
   void RemovePorts(uint32_t flow);
   /// Pre: the path stands in the slot and the pair is not in the table.

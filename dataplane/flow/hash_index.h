@@ -7,15 +7,17 @@
 
 namespace linegate::flow {
 
-/// Open addressing with linear probing and backward-shift deletion (no tombstones, so lookups never degrade). Holds
-/// values of 32 bits that name where the key stands; the caller hashes and compares keys. All memory is taken in the
-/// constructor; Insert of more than `capacity` values fails.
+/// Open addressing with linear probing and backward-shift deletion (no tombstones, so lookups never degrade).
+/// Holds values of 32 bits that name where the key stands; the caller hashes and compares keys. All memory is
+/// taken in the constructor; Insert of more than `capacity` values fails.
 class HashIndex {
  public:
   static constexpr uint32_t kNotFound = UINT32_MAX;
 
   explicit HashIndex(uint32_t capacity)
-      : capacity_(capacity), mask_(std::bit_ceil(capacity < 4 ? 8u : capacity * 2u) - 1), entries_(mask_ + 1u) {}
+      : capacity_(capacity),
+        mask_(std::bit_ceil(capacity < 4 ? 8u : capacity * 2u) - 1),
+        entries_(mask_ + 1u) {}
 
   /// `matches(value)` compares the key behind a value whose hash is equal.
   template <typename Matches>

@@ -49,7 +49,8 @@ bool LocalPorts::Find(const Endpoint& local, LocalPort& out) const {
     if (entry.address != local.address) continue;
     out.port_id = entry.port_id;
     out.realm = entry.realm;
-    if (entry.webrtc_port != 0 && local.port >= entry.webrtc_port && local.port - entry.webrtc_port < workers_) {
+    if (entry.webrtc_port != 0 && local.port >= entry.webrtc_port &&
+        local.port - entry.webrtc_port < workers_) {
       out.kind = LocalPortKind::kWebRtc;
       out.owner = uint16_t(local.port - entry.webrtc_port);
       return true;

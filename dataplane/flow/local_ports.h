@@ -21,8 +21,8 @@ struct LocalPort {
   uint16_t realm = 0;
 };
 
-/// Who serves which of our UDP endpoints (design D4), from the settings alone, the same in every worker. A machine has a
-/// handful of addresses, so a search is a scan over them.
+/// Who serves which of our UDP endpoints (design D4), from the settings alone, the same in every worker. A
+/// machine has a handful of addresses, so a search is a scan over them.
 class LocalPorts {
  public:
   explicit LocalPorts(const settings::DataplaneSettings& settings);

@@ -7,10 +7,11 @@
 
 namespace linegate::flow {
 
-/// One timer per flow slot, for deadlines of 10 ms to a minute. Theory of operation: kSlots lists of slot indices, one
-/// per tick of kTick; a timer sits in the list of its tick, doubly linked through two arrays, so that arming, disarming
-/// and firing cost O(1) and no memory. A deadline beyond the horizon waits in the farthest list and is armed again when
-/// that fires: whoever is called compares with its own deadline and arms again if it came early.
+/// One timer per flow slot, for deadlines of 10 ms to a minute. Theory of operation: kSlots lists of slot
+/// indices, one per tick of kTick; a timer sits in the list of its tick, doubly linked through two arrays, so
+/// that arming, disarming and firing cost O(1) and no memory. A deadline beyond the horizon waits in the
+/// farthest list and is armed again when that fires: whoever is called compares with its own deadline and
+/// arms again if it came early.
 class TimerWheel {
  public:
   static constexpr uint32_t kSlots = 4096;
@@ -42,13 +43,14 @@ class TimerWheel {
     }
     node = {};
   }
-  /// Calls `fire(timer)` for each timer that is due; it may arm again. At most `limit` per call; the rest follows with
-  /// the next call. Returns how many fired.
+  /// Calls `fire(timer)` for each timer that is due; it may arm again. At most `limit` per call; the rest
+  /// follows with the next call. Returns how many fired.
   template <typename Fire>
   uint32_t Advance(TimePoint now, uint32_t limit, Fire&& fire) {
     const uint64_t target = TickOf(now);
     if (!started_ || target > now_tick_ + kSlots) {
-      // First call, or the machine slept longer than the horizon: everything is looked at once, in order of lists.
+      // First call, or the machine slept longer than the horizon: everything is looked at once, in order of
+      // lists.
       started_ = true;
       now_tick_ = target >= kSlots ? target - kSlots : 0;
     }

@@ -15,23 +15,35 @@ using wire::PayloadClass;
 
 DropReason ReasonOf(FrameError error) {
   switch (error) {
-    case FrameError::kNone: break;
-    case FrameError::kTruncated: return DropReason::kTruncated;
-    case FrameError::kNotIp: return DropReason::kNotIp;
-    case FrameError::kBadIpHeader: return DropReason::kBadIpHeader;
-    case FrameError::kBadIpChecksum: return DropReason::kBadIpHeader;
-    case FrameError::kBadAddress: return DropReason::kBadAddress;
-    case FrameError::kTtlZero: return DropReason::kTtlZero;
-    case FrameError::kFragment: return DropReason::kFragment;
-    case FrameError::kNotUdp: return DropReason::kNotUdp;
-    case FrameError::kBadLength: return DropReason::kBadLength;
-    case FrameError::kTooManyExtensions: return DropReason::kTooManyExtensions;
+    case FrameError::kNone:
+      break;
+    case FrameError::kTruncated:
+      return DropReason::kTruncated;
+    case FrameError::kNotIp:
+      return DropReason::kNotIp;
+    case FrameError::kBadIpHeader:
+      return DropReason::kBadIpHeader;
+    case FrameError::kBadIpChecksum:
+      return DropReason::kBadIpHeader;
+    case FrameError::kBadAddress:
+      return DropReason::kBadAddress;
+    case FrameError::kTtlZero:
+      return DropReason::kTtlZero;
+    case FrameError::kFragment:
+      return DropReason::kFragment;
+    case FrameError::kNotUdp:
+      return DropReason::kNotUdp;
+    case FrameError::kBadLength:
+      return DropReason::kBadLength;
+    case FrameError::kTooManyExtensions:
+      return DropReason::kTooManyExtensions;
   }
   return DropReason::kNone;
 }
 
-/// A checksum field that holds only the folded pseudo header sum: the kernel left the rest to hardware that a veth pair
-/// does not have (CHECKSUM_PARTIAL). Such a packet never crossed a wire, so nothing can have damaged it.
+/// A checksum field that holds only the folded pseudo header sum: the kernel left the rest to hardware that a
+/// veth pair does not have (CHECKSUM_PARTIAL). Such a packet never crossed a wire, so nothing can have
+/// damaged it.
 [[gnu::noinline]] bool ChecksumIsUnfinished(ByteView frame, const wire::FrameView& view) {
   wire::ChecksumAccumulator sum;
   sum.Add(view.source.address.bytes());
@@ -47,7 +59,8 @@ bool ChecksumIsAcceptable(const io::Packet& packet, const wire::FrameView& view)
          (!view.udp_checksum_absent && ChecksumIsUnfinished(packet.bytes(), view));
 }
 
-/// All legs of a worker share this port: STUN by its user name, everything else by the validated remote address.
+/// All legs of a worker share this port: STUN by its user name, everything else by the validated remote
+/// address.
 void ClassifyWebRtc(PacketBatch& batch, size_t i, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
   const PayloadClass payload_class = wire::ClassifyPayload(meta.payload_view());
@@ -82,16 +95,20 @@ void ClassifyOne(PacketBatch& batch, size_t i, NodeContext& context) {
   io::Packet& packet = batch.packets[i];
   PacketMeta& meta = batch.meta[i];
   const FrameError error = wire::ParseFrame(packet.bytes(), meta.frame);
-  if (error != FrameError::kNone) [[unlikely]] return context.Drop(meta, ReasonOf(error));
+  if (error != FrameError::kNone) [[unlikely]]
+    return context.Drop(meta, ReasonOf(error));
   LocalPort local;
-  if (!context.local_ports.Find(meta.frame.destination, local)) return context.Drop(meta, DropReason::kNoFlow);
+  if (!context.local_ports.Find(meta.frame.destination, local))
+    return context.Drop(meta, DropReason::kNoFlow);
   if (meta.hops == 0) {
-    // RFC 1122 section 3.3.4.2, strong host model: nothing crosses from one side to an address of the other, and what
-    // claims to come from ourselves did not.
-    if (packet.port_id != local.port_id || context.local_ports.IsOurAddress(meta.frame.source.address)) [[unlikely]] {
+    // RFC 1122 section 3.3.4.2, strong host model: nothing crosses from one side to an address of the other,
+    // and what claims to come from ourselves did not.
+    if (packet.port_id != local.port_id || context.local_ports.IsOurAddress(meta.frame.source.address))
+        [[unlikely]] {
       return context.Drop(meta, DropReason::kBadSource);
     }
-    if (!ChecksumIsAcceptable(packet, meta.frame)) [[unlikely]] return context.Drop(meta, DropReason::kBadChecksum);
+    if (!ChecksumIsAcceptable(packet, meta.frame)) [[unlikely]]
+      return context.Drop(meta, DropReason::kBadChecksum);
     packet.rx_checksum = io::RxChecksum::kGood;  // the worker that owns the flow does not look again
   }
   meta.payload = packet.data + meta.frame.payload_offset;

@@ -6,18 +6,20 @@ namespace linegate::nodes {
 namespace {
 
 /// `reached` = addresses and next hop of one component, as configured or reported.
-EgressTarget TargetOf(const abi::SocketAddress& local, const abi::SocketAddress& remote, const abi::NextHop& next_hop,
-                      uint8_t dscp, const NodeContext& context) {
+EgressTarget TargetOf(const abi::SocketAddress& local, const abi::SocketAddress& remote,
+                      const abi::NextHop& next_hop, uint8_t dscp, const NodeContext& context) {
   EgressTarget target;
   target.header.source = local.ToEndpoint();
   target.header.destination = remote.ToEndpoint();
-  if (remote.family == 0 || local.family != remote.family || target.header.destination.port == 0) return target;
+  if (remote.family == 0 || local.family != remote.family || target.header.destination.port == 0)
+    return target;
   // 1:1 NAT: SDP of a hairpin call names our advertised address.
   target.header.destination.address = context.local_ports.Unadvertised(target.header.destination.address);
   target.known = true;
   const bool internal = context.local_ports.IsOurAddress(target.header.destination.address);
   flow::LocalPort destination;
-  if (internal && context.local_ports.Find(target.header.destination, destination)) target.port_id = destination.port_id;
+  if (internal && context.local_ports.Find(target.header.destination, destination))
+    target.port_id = destination.port_id;
   if (!internal) target.port_id = next_hop.port_id;
   target.next_hop_known = internal || (next_hop.known != 0 && next_hop.port_id < context.ports.size());
   if (!target.next_hop_known) return target;
@@ -72,7 +74,8 @@ void RefreshEgress(uint32_t flow, NodeContext& context) {
   }
   const size_t rtcp = egress.rtcp_mux != 0 ? 0 : 1;
   runtime.egress[0] = TargetOf(egress.local[0], egress.remote[0], egress.next_hop, egress.dscp, context);
-  runtime.egress[1] = TargetOf(egress.local[rtcp], egress.remote[rtcp], egress.next_hop, egress.dscp, context);
+  runtime.egress[1] =
+      TargetOf(egress.local[rtcp], egress.remote[rtcp], egress.next_hop, egress.dscp, context);
 }
 
 abi::EgressPath SelectedEgressPath(uint32_t flow, const NodeContext& context) {
@@ -112,7 +115,8 @@ void HandleMessage(const FlowMessage& message, NodeContext& context) {
   const abi::FlowSlot* slot = context.slots.Live(message.to);
   if (slot == nullptr || slot->config.reverse != message.from) return;
   if (message.kind == FlowMessage::Kind::kPath) {
-    if (slot->config.egress.kind == abi::SideKind::kWebRtc) StorePath(message.to.index, message.path, context);
+    if (slot->config.egress.kind == abi::SideKind::kWebRtc)
+      StorePath(message.to.index, message.path, context);
     return;
   }
   if (slot->config.ingress.kind == abi::SideKind::kWebRtc) ReportPath(message.to.index, context);

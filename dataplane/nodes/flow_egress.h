@@ -3,15 +3,16 @@
 
 namespace linegate::nodes {
 
-/// Makes FlowRuntime::egress of `flow` from its configuration (RTP side) or from the leg's path (WebRTC side). After every
-/// change of either.
+/// Makes FlowRuntime::egress of `flow` from its configuration (RTP side) or from the leg's path (WebRTC
+/// side). After every change of either.
 void RefreshEgress(uint32_t flow, NodeContext& context);
 
 /// Where packets towards the leg that is the ingress of `flow` go now: its selected path, or nowhere.
 abi::EgressPath SelectedEgressPath(uint32_t flow, const NodeContext& context);
 
-/// Tells the opposite direction of `flow` its selected path: at once when it lives on this worker, else by a message.
-/// Repeated with every verified check, because a message may be lost and the other flow may have been made later.
+/// Tells the opposite direction of `flow` its selected path: at once when it lives on this worker, else by a
+/// message. Repeated with every verified check, because a message may be lost and the other flow may have
+/// been made later.
 void ReportPath(uint32_t flow, NodeContext& context);
 
 /// The leg of `flow` is going away: nothing is sent to it any more.

@@ -14,14 +14,14 @@ namespace linegate::nodes {
 
 /// Where one component of a flow goes, ready for the frame writer.
 struct EgressTarget {
-  bool known = false;           ///< an address to send to is there
+  bool known = false;  ///< an address to send to is there
   bool next_hop_known = false;
   uint16_t port_id = 0;
   wire::FrameHeader header;
 };
 
-/// Our own check of an address that a nominated check came from (design D6), and a move that waits. Lost by a restart:
-/// the peer's next check starts it again.
+/// Our own check of an address that a nominated check came from (design D6), and a move that waits. Lost by a
+/// restart: the peer's next check starts it again.
 struct IceRuntime {
   uint8_t verifying = abi::kNoPath;  ///< nominated path of another IP address, not proven yet
   uint8_t sends_left = 0;

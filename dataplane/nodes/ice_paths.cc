@@ -18,8 +18,8 @@ bool SameIp(const abi::SocketAddress& a, const abi::SocketAddress& b) {
 void EmitPath(abi::EventType type, uint32_t flow, uint8_t path, NodeContext& context) {
   const abi::FlowSlot& slot = context.slots[flow];
   const abi::ValidatedPath& entry = slot.ice.paths[path];
-  context.Emit(type,
-               abi::PathEvent{context.slots.RefOf(flow), slot.config.ingress.local[entry.local_index], entry.remote});
+  context.Emit(type, abi::PathEvent{context.slots.RefOf(flow), slot.config.ingress.local[entry.local_index],
+                                    entry.remote});
 }
 
 void Select(uint32_t flow, uint8_t path, NodeContext& context) {
@@ -56,7 +56,8 @@ void StartVerification(uint32_t flow, uint8_t path, NodeContext& context) {
 /// Sends our own check when it is due.
 void DriveVerification(uint32_t flow, NodeContext& context) {
   IceRuntime& runtime = context.runtime[flow].ice;
-  if (runtime.verifying == kNoPath || runtime.sends_left == 0 || context.now_ns < runtime.next_send_ns) return;
+  if (runtime.verifying == kNoPath || runtime.sends_left == 0 || context.now_ns < runtime.next_send_ns)
+    return;
   SendBindingRequest(flow, runtime.verifying, runtime.transaction, context);
   --runtime.sends_left;
   runtime.next_send_ns = context.now_ns + runtime.interval_ns;
@@ -159,7 +160,8 @@ bool OnVerifiedCheck(uint32_t flow, const VerifiedCheck& check, NodeContext& con
     Select(flow, path, context);
   }
   ReportPath(flow, context);
-  if (first || context.runtime[flow].ice.verifying != kNoPath || context.runtime[flow].ice.deferred != kNoPath) {
+  if (first || context.runtime[flow].ice.verifying != kNoPath ||
+      context.runtime[flow].ice.deferred != kNoPath) {
     ArmIceTimer(flow, context);
   }
   return true;
@@ -168,7 +170,8 @@ bool OnVerifiedCheck(uint32_t flow, const VerifiedCheck& check, NodeContext& con
 void OnAuthenticatedMedia(uint32_t flow, uint8_t path, NodeContext& context) {
   abi::IceState& ice = context.slots[flow].ice;
   ice.paths[path].last_media_ns = context.now_ns;
-  if (context.runtime[flow].ice.verifying != path) [[likely]] return;
+  if (context.runtime[flow].ice.verifying != path) [[likely]]
+    return;
   const abi::ValidatedPath& old = ice.paths[ice.selected == kNoPath ? path : ice.selected];
   const uint64_t heard_ns = std::max(old.last_media_ns, old.last_check_ns);
   if (ice.selected == kNoPath || context.now_ns - heard_ns >= kSilenceNs) OnPathProven(flow, path, context);
@@ -176,7 +179,8 @@ void OnAuthenticatedMedia(uint32_t flow, uint8_t path, NodeContext& context) {
 
 uint8_t VerifyingPath(uint32_t flow, ByteView transaction_id, const NodeContext& context) {
   const IceRuntime& runtime = context.runtime[flow].ice;
-  if (runtime.verifying == kNoPath || !std::ranges::equal(transaction_id, runtime.transaction)) return kNoPath;
+  if (runtime.verifying == kNoPath || !std::ranges::equal(transaction_id, runtime.transaction))
+    return kNoPath;
   return runtime.verifying;
 }
 
@@ -210,7 +214,8 @@ void ArmIceTimer(uint32_t flow, NodeContext& context) {
   const IceRuntime& runtime = context.runtime[flow].ice;
   if (ice.consent_ns == 0 || ice.consent_lost != 0) return context.timers.Disarm(flow);
   uint64_t deadline_ns = ice.consent_ns + kConsentNs;
-  if (runtime.verifying != kNoPath && runtime.sends_left != 0) deadline_ns = std::min(deadline_ns, runtime.next_send_ns);
+  if (runtime.verifying != kNoPath && runtime.sends_left != 0)
+    deadline_ns = std::min(deadline_ns, runtime.next_send_ns);
   if (runtime.deferred != kNoPath) deadline_ns = std::min(deadline_ns, ice.last_move_ns + kMoveIntervalNs);
   context.timers.Arm(flow, FromNanoseconds(deadline_ns));
 }

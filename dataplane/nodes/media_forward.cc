@@ -12,7 +12,8 @@ using abi::Counter;
 using abi::DropReason;
 using abi::FlowService;
 
-/// The payload of a caller's packet gives way to the tone; its length is the clock. False: not audio of that codec.
+/// The payload of a caller's packet gives way to the tone; its length is the clock. False: not audio of that
+/// codec.
 bool MakeTone(PacketMeta& meta, const abi::FlowConfig& config, uint32_t timestamp) {
   const uint8_t payload_type = meta.payload[1] & 0x7f;
   if (payload_type != config.tone_payload || meta.payload_bytes == meta.rtp_header_bytes) return false;

@@ -17,8 +17,10 @@ void PuntOne(PacketMeta& meta, NodeContext& context) {
   const ByteView payload = meta.payload_view();
   if (!wire::DtlsRecordPeek::Parse(payload)) return context.Drop(meta, DropReason::kUnknownProtocol);
   if (payload.size() > abi::kPuntPayloadMax) return context.Drop(meta, DropReason::kDtlsOversize);
-  if (!context.runtime[meta.flow].dtls.Take(context.now_ns)) return context.Drop(meta, DropReason::kRateLimited);
-  const abi::PuntRecord record{context.slots.RefOf(meta.flow), abi::SocketAddress::From(meta.frame.destination),
+  if (!context.runtime[meta.flow].dtls.Take(context.now_ns))
+    return context.Drop(meta, DropReason::kRateLimited);
+  const abi::PuntRecord record{context.slots.RefOf(meta.flow),
+                               abi::SocketAddress::From(meta.frame.destination),
                                abi::SocketAddress::From(meta.frame.source), uint32_t(payload.size())};
   MutableByteView room =
       context.punts.TryClaim(uint32_t(abi::PuntKind::kDtls), uint32_t(sizeof record + payload.size()));
@@ -35,7 +37,8 @@ DropReason TryInject(ByteView bytes, NodeContext& context) {
   if (bytes.size() < sizeof record) return DropReason::kInjectRefused;
   std::memcpy(&record, bytes.data(), sizeof record);
   const ByteView payload = bytes.subspan(sizeof record);
-  if (payload.size() != record.payload_bytes || payload.size() > abi::kPuntPayloadMax) return DropReason::kInjectRefused;
+  if (payload.size() != record.payload_bytes || payload.size() > abi::kPuntPayloadMax)
+    return DropReason::kInjectRefused;
   const abi::FlowSlot* slot = context.slots.Live(record.flow);
   if (slot == nullptr) return DropReason::kInjectRefused;
   const Endpoint local = record.local.ToEndpoint();

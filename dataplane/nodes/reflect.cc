@@ -8,8 +8,9 @@ namespace {
 /// 8000 Hz / 400 Hz. 20 ms hold 8 periods.
 constexpr size_t kPeriodSamples = 20;
 /// round(8000 sin(2 pi i / 20)), -9 dBm0 (full scale is +3.17 dBm0).
-constexpr std::array<int16_t, kPeriodSamples> kSine = {0,     2472,  4702,  6472,  7608,  8000,  7608,  6472,  4702,  2472,
-                                                       0,     -2472, -4702, -6472, -7608, -8000, -7608, -6472, -4702, -2472};
+constexpr std::array<int16_t, kPeriodSamples> kSine = {0,     2472,  4702,  6472,  7608,  8000,  7608,
+                                                       6472,  4702,  2472,  0,     -2472, -4702, -6472,
+                                                       -7608, -8000, -7608, -6472, -4702, -2472};
 
 /// ITU-T G.711 table 2a/2b, 16-bit linear.
 constexpr uint8_t ToPcmu(int16_t sample) {
@@ -52,8 +53,8 @@ void Reflect(MutableByteView packet, uint32_t own_ssrc, abi::ReflectState& state
   const uint32_t timestamp = LoadBe32(packet.data() + 4);
   const uint32_t ssrc = LoadBe32(packet.data() + 8);
   if (state.started == 0) {
-    // RFC 3550 section 5.1 wants random starts; the lower half of the numbers, so that an early loss cannot be taken for
-    // a rollover (RFC 3711 section 3.3.1).
+    // RFC 3550 section 5.1 wants random starts; the lower half of the numbers, so that an early loss cannot
+    // be taken for a rollover (RFC 3711 section 3.3.1).
     state.sequence_offset = uint16_t((random.U32() & 0x7fff) - sequence);
     state.timestamp_offset = random.U32();
     state.last_sequence = uint16_t(sequence + state.sequence_offset - 1);

@@ -26,7 +26,8 @@ void TranslateNumber(uint8_t* field, const abi::TransmitSource& source) {
 }  // namespace
 
 bool AnyRenumbered(std::span<const abi::TransmitSource> sources) {
-  return std::ranges::any_of(sources, [](const abi::TransmitSource& s) { return s.used != 0 && s.index.offset != 0; });
+  return std::ranges::any_of(sources,
+                             [](const abi::TransmitSource& s) { return s.used != 0 && s.index.offset != 0; });
 }
 
 void TranslateReports(MutableByteView compound, std::span<const abi::TransmitSource> sources) {
@@ -45,7 +46,8 @@ void TranslateReports(MutableByteView compound, std::span<const abi::TransmitSou
                packet.bytes.size() >= kFeedbackHeaderBytes) {
       const auto* source = Renumbered(LoadBe32(bytes + 8), sources);
       if (source == nullptr) return;
-      for (size_t at = kFeedbackHeaderBytes; at + 4 <= packet.bytes.size(); at += 4) TranslateNumber(bytes + at, *source);
+      for (size_t at = kFeedbackHeaderBytes; at + 4 <= packet.bytes.size(); at += 4)
+        TranslateNumber(bytes + at, *source);
     }
   });
 }

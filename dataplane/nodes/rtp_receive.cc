@@ -1,5 +1,5 @@
-#include "dataplane/nodes/media_receive.h"
 #include "dataplane/nodes/flow_accounting.h"
+#include "dataplane/nodes/media_receive.h"
 #include "dataplane/wire/rtcp_packet.h"
 #include "dataplane/wire/rtp_header.h"
 
@@ -30,7 +30,8 @@ void ReceiveOne(PacketBatch& batch, size_t i, NodeContext& context) {
   FlowRuntime& runtime = context.runtime[meta.flow];
   const size_t source = SourceIndex(slot, meta);
   const bool learn = StillToLearn(slot, source);
-  if (!learn && meta.frame.source != runtime.expected[source]) return context.Drop(meta, DropReason::kWrongSource);
+  if (!learn && meta.frame.source != runtime.expected[source])
+    return context.Drop(meta, DropReason::kWrongSource);
   if (meta.component == 0) {
     const auto header = wire::RtpHeaderView::Parse(meta.payload_view());
     if (!header) return context.Drop(meta, DropReason::kBadRtp);
@@ -42,7 +43,8 @@ void ReceiveOne(PacketBatch& batch, size_t i, NodeContext& context) {
     }
     RecordRtcp(meta, context);
   }
-  if (learn) [[unlikely]] Learn(slot, runtime, source, meta.frame.source);
+  if (learn) [[unlikely]]
+    Learn(slot, runtime, source, meta.frame.source);
   batch.clear.Add(i);
 }
 

@@ -67,7 +67,8 @@ void Fill(PacketBatch& batch, size_t i, JobBurst& burst, NodeContext& context) {
   srtp::CryptoContext* const cipher = context.runtime[holder].send_context.get();
   if (cipher == nullptr) return context.Drop(meta, DropReason::kNoSendKey);
   CryptoJob job;
-  if (!(meta.component == 0 ? NumberRtp(meta, keys, job, context) : NumberRtcp(meta, keys, job, context))) return;
+  if (!(meta.component == 0 ? NumberRtp(meta, keys, job, context) : NumberRtcp(meta, keys, job, context)))
+    return;
   job.context = cipher;
   job.packet = meta.payload;
   job.length = meta.payload_bytes;

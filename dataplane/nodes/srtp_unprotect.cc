@@ -1,7 +1,7 @@
+#include "dataplane/nodes/flow_accounting.h"
 #include "dataplane/nodes/ice_paths.h"
 #include "dataplane/nodes/job_burst.h"
 #include "dataplane/nodes/media_receive.h"
-#include "dataplane/nodes/flow_accounting.h"
 #include "dataplane/wire/rtcp_packet.h"
 #include "dataplane/wire/rtp_header.h"
 

@@ -45,7 +45,8 @@ void StreamStats::Record(const wire::RtpHeaderView& header, uint64_t now_ns, abi
     const uint32_t magnitude = difference < 0 ? 0u - uint32_t(difference) : uint32_t(difference);
     jitter_scaled_ += magnitude - ((jitter_scaled_ + 8) >> 4);
   }
-  // Telephone events and comfort noise between audio have clocks of their own: a change of type only sets the origin.
+  // Telephone events and comfort noise between audio have clocks of their own: a change of type only sets the
+  // origin.
   transit_ = transit;
   clock_payload_ = header.payload_type();
   stats.jitter_rtp_ticks = jitter_scaled_ >> 4;

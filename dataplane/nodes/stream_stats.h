@@ -6,8 +6,9 @@
 
 namespace linegate::nodes {
 
-/// Loss and jitter of an incoming stream (RFC 3550 appendices A.1, A.3 and A.8), for FlowStats. A change of SSRC begins a
-/// new stream whose losses are added to those before. Private to the worker: a restart begins a new stream, too.
+/// Loss and jitter of an incoming stream (RFC 3550 appendices A.1, A.3 and A.8), for FlowStats. A change of
+/// SSRC begins a new stream whose losses are added to those before. Private to the worker: a restart begins a
+/// new stream, too.
 class StreamStats {
  public:
   void Record(const wire::RtpHeaderView& header, uint64_t now_ns, abi::FlowStats& stats);

@@ -28,13 +28,17 @@ constexpr StunFailure kBadIntegrity{401, "Unauthenticated", DropReason::kStunBad
 constexpr StunFailure kUnknownAttribute{420, "Unknown Attribute", DropReason::kBadStun};
 constexpr StunFailure kRoleConflict{487, "Role Conflict", DropReason::kIceRoleConflict};
 
-ByteView LocalPassword(const abi::IceCredentials& set) { return AsBytes({set.local_pwd, abi::kLocalPwdLength}); }
+ByteView LocalPassword(const abi::IceCredentials& set) {
+  return AsBytes({set.local_pwd, abi::kLocalPwdLength});
+}
 
-/// Responses to authenticated requests are signed (RFC 8489 section 9.1.4); `password` empty: the request was not.
-void Refuse(PacketBatch& batch, size_t i, const StunMessageView& request, const StunFailure& failure, ByteView password,
-            NodeContext& context) {
+/// Responses to authenticated requests are signed (RFC 8489 section 9.1.4); `password` empty: the request was
+/// not.
+void Refuse(PacketBatch& batch, size_t i, const StunMessageView& request, const StunFailure& failure,
+            ByteView password, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
-  const bool leg_allows = meta.flow == flow::kNoFlow || context.runtime[meta.flow].stun_errors.Take(context.now_ns);
+  const bool leg_allows =
+      meta.flow == flow::kNoFlow || context.runtime[meta.flow].stun_errors.Take(context.now_ns);
   if (!leg_allows || !context.stun_errors.Take(context.now_ns)) return context.Drop(meta, failure.drop);
   std::array<uint8_t, 160> buffer;
   StunMessageWriter writer(buffer, StunClass::kError, StunMethod::kBinding, request.transaction_id());
@@ -46,7 +50,8 @@ void Refuse(PacketBatch& batch, size_t i, const StunMessageView& request, const 
   ReplyInPlace(batch, i, writer.Finish(), context);
 }
 
-void Answer(PacketBatch& batch, size_t i, const StunMessageView& request, ByteView password, NodeContext& context) {
+void Answer(PacketBatch& batch, size_t i, const StunMessageView& request, ByteView password,
+            NodeContext& context) {
   std::array<uint8_t, 128> buffer;
   StunMessageWriter writer(buffer, StunClass::kSuccess, StunMethod::kBinding, request.transaction_id());
   writer.AddXorAddress(StunAttribute::kXorMappedAddress, batch.meta[i].frame.source);
@@ -79,12 +84,14 @@ void HandleCheck(PacketBatch& batch, size_t i, const StunMessageView& request, N
   uint32_t index = 0;
   uint32_t set = 0;
   const abi::FlowSlot* slot = context.slots.FindByUfrag(username.substr(0, username.find(':')), &index, &set);
-  const bool ours = slot != nullptr && (slot->config.ingress.local[0].ToEndpoint() == meta.frame.destination ||
-                                        slot->config.ingress.local[1].ToEndpoint() == meta.frame.destination);
+  const bool ours =
+      slot != nullptr && (slot->config.ingress.local[0].ToEndpoint() == meta.frame.destination ||
+                          slot->config.ingress.local[1].ToEndpoint() == meta.frame.destination);
   if (!ours) return Refuse(batch, i, request, kUnknownUser, {}, context);
   meta.flow = index;
   const ByteView password = LocalPassword(slot->config.ingress.ice[set]);
-  if (!request.VerifyIntegrity(context.hmac, password)) return Refuse(batch, i, request, kBadIntegrity, {}, context);
+  if (!request.VerifyIntegrity(context.hmac, password))
+    return Refuse(batch, i, request, kBadIntegrity, {}, context);
   if (request.UnknownRequired(wire::StunUsage::kIce).count != 0) {
     return Refuse(batch, i, request, kUnknownAttribute, password, context);
   }
@@ -95,11 +102,12 @@ void HandleCheck(PacketBatch& batch, size_t i, const StunMessageView& request, N
   Answer(batch, i, request, password, context);
 }
 
-/// Success response to our own Binding request: it counts only from the path it was sent to, signed with the peer's
-/// password (RFC 8445 section 7.2.5.2.1 demands symmetric addresses).
+/// Success response to our own Binding request: it counts only from the path it was sent to, signed with the
+/// peer's password (RFC 8445 section 7.2.5.2.1 demands symmetric addresses).
 void HandleResponse(PacketMeta& meta, const StunMessageView& response, NodeContext& context) {
   const flow::PathMatch match = context.table.FindPath(meta.frame.destination, meta.frame.source);
-  if (match.flow == flow::kNoFlow || VerifyingPath(match.flow, response.transaction_id(), context) != match.path) {
+  if (match.flow == flow::kNoFlow ||
+      VerifyingPath(match.flow, response.transaction_id(), context) != match.path) {
     return context.Drop(meta, DropReason::kStunUnsolicited);
   }
   meta.flow = match.flow;

@@ -29,14 +29,16 @@ void ReplyInPlace(PacketBatch& batch, size_t i, ByteView message, NodeContext& c
   meta.ready = true;
 }
 
-void AnswerPlainBinding(PacketBatch& batch, size_t i, const wire::StunMessageView& request, NodeContext& context) {
+void AnswerPlainBinding(PacketBatch& batch, size_t i, const wire::StunMessageView& request,
+                        NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
   if (request.method() != StunMethod::kBinding) return context.Drop(meta, DropReason::kBadStun);
   if (request.message_class() != StunClass::kRequest) return context.Drop(meta, DropReason::kStunUnsolicited);
   std::array<uint8_t, 128> buffer;
   const wire::StunUnknownAttributes unknown = request.UnknownRequired(wire::StunUsage::kBase);
   const bool refused = unknown.count != 0;
-  if (refused && !context.stun_errors.Take(context.now_ns)) return context.Drop(meta, DropReason::kRateLimited);
+  if (refused && !context.stun_errors.Take(context.now_ns))
+    return context.Drop(meta, DropReason::kRateLimited);
   StunMessageWriter writer(buffer, refused ? StunClass::kError : StunClass::kSuccess, StunMethod::kBinding,
                            request.transaction_id());
   if (refused) {

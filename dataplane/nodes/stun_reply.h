@@ -3,13 +3,15 @@
 
 namespace linegate::nodes {
 
-/// Puts `message` into packet `i` in place of what it carried and turns it round to whoever sent it: same addresses, same
-/// port, back to the source MAC (design D2). Drops it if the message does not fit.
+/// Puts `message` into packet `i` in place of what it carried and turns it round to whoever sent it: same
+/// addresses, same port, back to the source MAC (design D2). Drops it if the message does not fit.
 void ReplyInPlace(PacketBatch& batch, size_t i, ByteView message, NodeContext& context);
 
-/// Answers a plain Binding request without state (RFC 8489 section 7.3.1; with FINGERPRINT if the request has one) and
-/// drops everything else. 420 for comprehension-required attributes that a plain STUN server does not know.
-void AnswerPlainBinding(PacketBatch& batch, size_t i, const wire::StunMessageView& request, NodeContext& context);
+/// Answers a plain Binding request without state (RFC 8489 section 7.3.1; with FINGERPRINT if the request has
+/// one) and drops everything else. 420 for comprehension-required attributes that a plain STUN server does
+/// not know.
+void AnswerPlainBinding(PacketBatch& batch, size_t i, const wire::StunMessageView& request,
+                        NodeContext& context);
 
 /// The node of Route::kStunListener.
 void StunListener(PacketBatch& batch, NodeContext& context);

@@ -11,8 +11,12 @@ namespace {
 /// RFC 8445 section 5.1.2.1 for a peer-reflexive candidate (type preference 110), component 1.
 constexpr uint32_t kPeerReflexivePriority = 110u << 24 | 65535u << 8 | 255u;
 
-std::string_view RemoteUfrag(const abi::IceCredentials& set) { return {set.remote_ufrag, set.remote_ufrag_length}; }
-std::string_view RemotePassword(const abi::IceCredentials& set) { return {set.remote_pwd, set.remote_pwd_length}; }
+std::string_view RemoteUfrag(const abi::IceCredentials& set) {
+  return {set.remote_ufrag, set.remote_ufrag_length};
+}
+std::string_view RemotePassword(const abi::IceCredentials& set) {
+  return {set.remote_pwd, set.remote_pwd_length};
+}
 
 }  // namespace
 
@@ -33,8 +37,9 @@ void SendBindingRequest(uint32_t flow, uint8_t path_index, ByteView transaction_
   std::memcpy(username + ice.remote_ufrag_length + 1, ice.local_ufrag, abi::kLocalUfragLength);
   uint8_t* const payload = packet.data + wire::kMaxFrameHeaderBytes;
   packet.length = 0;
-  wire::StunMessageWriter writer({payload, packet.tailroom - wire::kMaxFrameHeaderBytes}, wire::StunClass::kRequest,
-                                 wire::StunMethod::kBinding, transaction_id.first<wire::kStunTransactionIdBytes>());
+  wire::StunMessageWriter writer({payload, packet.tailroom - wire::kMaxFrameHeaderBytes},
+                                 wire::StunClass::kRequest, wire::StunMethod::kBinding,
+                                 transaction_id.first<wire::kStunTransactionIdBytes>());
   writer.AddText(wire::StunAttribute::kUsername,
                  {username, RemoteUfrag(ice).size() + 1 + abi::kLocalUfragLength});
   writer.AddU32(wire::StunAttribute::kPriority, kPeerReflexivePriority);

@@ -7,7 +7,8 @@ namespace linegate::nodes {
 /// At most `burst` at once and `per_second` in the long run.
 class TokenBucket {
  public:
-  constexpr TokenBucket(uint32_t per_second, uint32_t burst) : per_second_(per_second), burst_(burst), tokens_(burst) {}
+  constexpr TokenBucket(uint32_t per_second, uint32_t burst)
+      : per_second_(per_second), burst_(burst), tokens_(burst) {}
   bool Take(uint64_t now_ns) {
     if (now_ns > filled_ns_) {
       const double gained = double(now_ns - filled_ns_) * 1e-9 * per_second_;

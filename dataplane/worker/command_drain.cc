@@ -61,8 +61,10 @@ bool CommandDrain::Run() {
   if (commands_.empty()) return false;
   // An unanswered command is worse than a late one.
   constexpr uint32_t kAnswerBytes = kLimitPerTurn * (sizeof(abi::RecordHeader) + sizeof(abi::CommandDone));
-  if (context_.events.TryClaim(uint32_t(abi::EventType::kCommandDone), kAnswerBytes).data() == nullptr) return false;
-  return commands_.Drain(kLimitPerTurn, [this](uint32_t type, MutableByteView record) { Handle(type, record); }) != 0;
+  if (context_.events.TryClaim(uint32_t(abi::EventType::kCommandDone), kAnswerBytes).data() == nullptr)
+    return false;
+  return commands_.Drain(kLimitPerTurn,
+                         [this](uint32_t type, MutableByteView record) { Handle(type, record); }) != 0;
 }
 
 void CommandDrain::Handle(uint32_t type, MutableByteView record) {
@@ -94,10 +96,12 @@ void CommandDrain::Handle(uint32_t type, MutableByteView record) {
 }
 
 void CommandDrain::Answer(const abi::CommandHeader& header, CommandStatus status) {
-  context_.Count(status == CommandStatus::kDone ? abi::Counter::kCommandsDone : abi::Counter::kCommandsRefused);
+  context_.Count(status == CommandStatus::kDone ? abi::Counter::kCommandsDone
+                                                : abi::Counter::kCommandsRefused);
   context_.Emit(abi::EventType::kCommandDone, abi::CommandDone{header.sequence, header.flow, status});
   uint64_t last = link_.last_command_sequence.load(std::memory_order_relaxed);
-  while (last < header.sequence && !link_.last_command_sequence.compare_exchange_weak(last, header.sequence)) {
+  while (last < header.sequence &&
+         !link_.last_command_sequence.compare_exchange_weak(last, header.sequence)) {
   }
 }
 
@@ -118,10 +122,12 @@ CommandStatus CommandDrain::Program(const abi::ProgramFlow& command) {
   const LifeWord life = slot.life_word();
   if (life.state != SlotState::kFree) {
     if (life.generation != ref.generation) return CommandStatus::kStaleFlow;
-    if (life.state == SlotState::kLive && IsRepeat(slot, command.header)) return CommandStatus(slot.command_status);
+    if (life.state == SlotState::kLive && IsRepeat(slot, command.header))
+      return CommandStatus(slot.command_status);
   }
   status = context_.slots.CheckConfig(ref, command.config);
-  if (status == CommandStatus::kDone && !PortsAreFree(ref.index, command.config)) status = CommandStatus::kPortTaken;
+  if (status == CommandStatus::kDone && !PortsAreFree(ref.index, command.config))
+    status = CommandStatus::kPortTaken;
   if (status != CommandStatus::kDone) return status;
 
   if (life.state == SlotState::kFree) {
@@ -133,9 +139,10 @@ CommandStatus CommandDrain::Program(const abi::ProgramFlow& command) {
   } else if (life.state == SlotState::kLive) {
     if (slot.config.reverse != command.config.reverse) nodes::WithdrawPath(ref.index, context_);
     if (slot.config.ingress.kind == abi::SideKind::kRtp) context_.table.RemovePorts(ref.index);
-    if (!SameIngressAddresses(slot.config.ingress, command.config.ingress)) nodes::ForgetPaths(ref.index, context_);
-    const bool restart = std::memcmp(slot.config.ingress.ice[0].local_ufrag, command.config.ingress.ice[0].local_ufrag,
-                                     abi::kLocalUfragLength) != 0;
+    if (!SameIngressAddresses(slot.config.ingress, command.config.ingress))
+      nodes::ForgetPaths(ref.index, context_);
+    const bool restart = std::memcmp(slot.config.ingress.ice[0].local_ufrag,
+                                     command.config.ingress.ice[0].local_ufrag, abi::kLocalUfragLength) != 0;
     if (restart) slot.ice.nominated = 0;  // RFC 8445 section 9: an ICE restart nominates anew
     const bool same_sources = slot.config.ingress.expected[0] == command.config.ingress.expected[0] &&
                               slot.config.ingress.expected[1] == command.config.ingress.expected[1];
@@ -159,7 +166,8 @@ void CommandDrain::ApplyConfig(uint32_t index) {
   }
   for (uint32_t c = 0; c < 2; ++c) {
     const bool learned = slot.config.ingress.latch != 0 && (slot.latched & (1u << c)) != 0;
-    runtime.expected[c] = learned ? slot.source[c].ToEndpoint() : slot.config.ingress.expected[c].ToEndpoint();
+    runtime.expected[c] =
+        learned ? slot.source[c].ToEndpoint() : slot.config.ingress.expected[c].ToEndpoint();
   }
   if (slot.config.ingress.kind == abi::SideKind::kRtp) context_.table.AddPorts(index);
   nodes::RefreshEgress(index, context_);
@@ -176,7 +184,8 @@ CommandStatus CommandDrain::Install(const abi::InstallKeys& command) {
   if (IsRepeat(*slot, command.header)) return CommandStatus(slot->command_status);
   const auto traits = srtp::TraitsOf(srtp::Profile(command.profile));
   const bool known_use = command.use == abi::KeyUse::kReceive || command.use == abi::KeyUse::kSend;
-  if (!traits || !known_use || command.key_bytes != traits->key_bytes || command.salt_bytes != traits->salt_bytes) {
+  if (!traits || !known_use || command.key_bytes != traits->key_bytes ||
+      command.salt_bytes != traits->salt_bytes) {
     return CommandStatus::kKeyRefused;
   }
   const bool receive = command.use == abi::KeyUse::kReceive;
@@ -192,11 +201,11 @@ CommandStatus CommandDrain::Install(const abi::InstallKeys& command) {
   abi::KeyMaterial& stored = receive ? keys.receive_key : keys.send_key;
   std::unique_ptr<srtp::CryptoContext>& context =
       receive ? context_.runtime[holder].receive_context : context_.runtime[holder].send_context;
-  // The same key again (another flow joined with the leg, a control plane that lost its memory) must not start the numbering again: that would encrypt
-  // two packets with one keystream.
+  // The same key again (another flow joined with the leg, a control plane that lost its memory) must not
+  // start the numbering again: that would encrypt two packets with one keystream.
   if (!SameKey(stored, material)) {
-    auto made = context_.transform.CreateContext(MasterKeyOf(material),
-                                                 receive ? srtp::Direction::kUnprotect : srtp::Direction::kProtect);
+    auto made = context_.transform.CreateContext(
+        MasterKeyOf(material), receive ? srtp::Direction::kUnprotect : srtp::Direction::kProtect);
     if (!made) {
       Wipe(&material, sizeof material);
       return CommandStatus::kKeyRefused;
@@ -254,7 +263,8 @@ bool CommandDrain::MakeContexts(uint32_t index) {
         std::tuple(&slot.send_key, srtp::Direction::kProtect, &runtime.send_context)}) {
     if (material->installed == 0) continue;
     const auto traits = srtp::TraitsOf(srtp::Profile(material->profile));
-    if (!traits || material->key_bytes != traits->key_bytes || material->salt_bytes != traits->salt_bytes) return false;
+    if (!traits || material->key_bytes != traits->key_bytes || material->salt_bytes != traits->salt_bytes)
+      return false;
     auto made = context_.transform.CreateContext(MasterKeyOf(*material), direction);
     if (!made) return false;
     *context = std::move(*made);
@@ -268,7 +278,8 @@ bool CommandDrain::AdoptSlot(uint32_t index) {
   ++active_flows_;
   const abi::FlowRef ref{index, life.generation, life.owner, 0};
   const bool whole = life.state == SlotState::kLive;
-  const bool sound = context_.slots.CheckRef(ref) == CommandStatus::kDone && (whole || life.state == SlotState::kUpdating) &&
+  const bool sound = context_.slots.CheckRef(ref) == CommandStatus::kDone &&
+                     (whole || life.state == SlotState::kUpdating) &&
                      (!whole || (context_.slots.CheckConfig(ref, slot.config) == CommandStatus::kDone &&
                                  PortsAreFree(index, slot.config))) &&
                      MakeContexts(index);
@@ -294,7 +305,8 @@ bool CommandDrain::AdoptSlot(uint32_t index) {
   };
   for (uint8_t p = 0; p < abi::kMaxValidatedPaths; ++p) {
     abi::ValidatedPath& path = slot.ice.paths[p];
-    const bool usable = path.state == 1 && path.local_index < 2 && path.next_hop.port_id < context_.ports.size() &&
+    const bool usable = path.state == 1 && path.local_index < 2 &&
+                        path.next_hop.port_id < context_.ports.size() &&
                         slot.config.ingress.kind == abi::SideKind::kWebRtc && !path_in_table(p);
     if (!usable) {
       path = {};

@@ -6,10 +6,11 @@
 
 namespace linegate::worker {
 
-/// Carries out what the control plane commands (flow_command.h). Theory of operation: a command is copied out of the ring,
-/// validated in full, then applied; keys are wiped from the ring whatever becomes of them. At-least-once: the newest
-/// sequence of a slot is remembered in the slot with its answer, so that a repeat changes nothing and is answered alike.
-/// Commands are read only while the event ring has room for their answers.
+/// Carries out what the control plane commands (flow_command.h). Theory of operation: a command is copied out
+/// of the ring, validated in full, then applied; keys are wiped from the ring whatever becomes of them.
+/// At-least-once: the newest sequence of a slot is remembered in the slot with its answer, so that a repeat
+/// changes nothing and is answered alike. Commands are read only while the event ring has room for their
+/// answers.
 class CommandDrain {
  public:
   static constexpr uint32_t kLimitPerTurn = 16;
@@ -19,7 +20,8 @@ class CommandDrain {
 
   /// True: something was done.
   bool Run();
-  /// Rebuilds everything private to the worker from a slot that survived it. False: the slot is unusable and was freed.
+  /// Rebuilds everything private to the worker from a slot that survived it. False: the slot is unusable and
+  /// was freed.
   bool AdoptSlot(uint32_t index);
   uint32_t active_flows() const { return active_flows_; }
 

@@ -9,8 +9,9 @@
 
 namespace linegate::worker {
 
-/// Fixed-size queue between two threads of this process, one producer and one consumer. Each side keeps a copy of the
-/// other's cursor and reads the shared one only when the copy is used up, so that a burst costs one cache line transfer.
+/// Fixed-size queue between two threads of this process, one producer and one consumer. Each side keeps a
+/// copy of the other's cursor and reads the shared one only when the copy is used up, so that a burst costs
+/// one cache line transfer.
 template <typename T, uint32_t kCapacity>
 class SpscQueue {
  public:
@@ -50,9 +51,10 @@ struct HandedPacket {
   uint8_t hops = 0;
 };
 
-/// All queues between the workers of this process: one pair for each ordered pair of workers. Made by app/ before the
-/// workers, outlives them. Buffers travel with their packets: the receiving worker sends or frees them through its own
-/// ports, so all workers' ports share one buffer pool (or pools that any thread may free to).
+/// All queues between the workers of this process: one pair for each ordered pair of workers. Made by app/
+/// before the workers, outlives them. Buffers travel with their packets: the receiving worker sends or frees
+/// them through its own ports, so all workers' ports share one buffer pool (or pools that any thread may free
+/// to).
 class HandoverMesh {
  public:
   static constexpr uint32_t kPackets = 1024;

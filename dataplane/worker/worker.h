@@ -35,14 +35,17 @@ struct WorkerParts {
 
 /// One poll-mode worker: owns its flows and runs every packet of theirs to completion (design D4).
 ///
-/// Theory of operation. RunOnce is one turn: commands, messages of other workers and injected datagrams (each bounded),
-/// packets handed over, one burst from each port, timers, counters. A burst passes the nodes in this order:
+/// Theory of operation. RunOnce is one turn: commands, messages of other workers and injected datagrams (each
+/// bounded), packets handed over, one burst from each port, timers, counters. A burst passes the nodes in
+/// this order:
 ///
-///   classify -> stun -> dtls_punt -> rtp_receive -> srtp_unprotect -> media_forward -> srtp_protect -> transmit
+///   classify -> stun -> dtls_punt -> rtp_receive -> srtp_unprotect -> media_forward -> srtp_protect ->
+///   transmit
 ///
-/// A frame that transmit finds addressed to ourselves comes back as a new burst of the same turn (or goes over the
-/// hand-over ring to its owner), at most kMaxInternalHops times. One thread; nothing in a turn allocates except the
-/// cipher contexts of a key command; nothing locks, logs, throws or calls the system except the ports themselves.
+/// A frame that transmit finds addressed to ourselves comes back as a new burst of the same turn (or goes
+/// over the hand-over ring to its owner), at most kMaxInternalHops times. One thread; nothing in a turn
+/// allocates except the cipher contexts of a key command; nothing locks, logs, throws or calls the system
+/// except the ports themselves.
 class Worker {
  public:
   explicit Worker(const WorkerParts& parts);
@@ -50,8 +53,8 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Takes over what stands in the slots: once, before the first RunOnce. Rebuilds tables and cipher contexts; every
-  /// SRTP index up to the stored marks counts as used. Returns how many flows live on.
+  /// Takes over what stands in the slots: once, before the first RunOnce. Rebuilds tables and cipher
+  /// contexts; every SRTP index up to the stored marks counts as used. Returns how many flows live on.
   uint32_t Adopt(TimePoint now);
 
   /// One turn of the loop. True: there was something to do (the caller's idle strategy asks).

@@ -64,8 +64,8 @@ void DataplaneBench::StartWorkers() {
   workers_.clear();
   mesh_ = std::make_unique<worker::HandoverMesh>(settings_.workers);
   for (uint16_t w = 0; w < settings_.workers; ++w) {
-    workers_.push_back(std::make_unique<worker::Worker>(worker::WorkerParts{w, settings_, link_, slots_[w],
-                                                                            port_tables_[w], transform_, hmac_, *mesh_, rng_}));
+    workers_.push_back(std::make_unique<worker::Worker>(worker::WorkerParts{
+        w, settings_, link_, slots_[w], port_tables_[w], transform_, hmac_, *mesh_, rng_}));
     workers_.back()->Adopt(now_);
   }
 }
@@ -75,9 +75,15 @@ void DataplaneBench::Restart() {
   StartWorkers();
 }
 
-void DataplaneBench::Receive(uint16_t port, const Endpoint& from, const Endpoint& to, ByteView payload, uint16_t worker) {
+void DataplaneBench::Receive(uint16_t port, const Endpoint& from, const Endpoint& to, ByteView payload,
+                             uint16_t worker) {
   ReceiveFrame(port,
-               PacketBuilder().Ethernet(PeerMac(port), PortMac(port, worker)).From(from).To(to).Payload(payload).Build(),
+               PacketBuilder()
+                   .Ethernet(PeerMac(port), PortMac(port, worker))
+                   .From(from)
+                   .To(to)
+                   .Payload(payload)
+                   .Build(),
                worker);
 }
 
@@ -110,7 +116,10 @@ std::vector<SentDatagram> DataplaneBench::Sent(uint16_t port) {
       LG_FATAL(wire::ParseFrame(frame, view) == wire::FrameError::kNone);
       LG_FATAL(!view.udp_checksum_absent && wire::UdpChecksumValid(frame, view));
       const ByteView payload = view.payload(frame);
-      sent.push_back({view.source, view.destination, view.destination_mac, view.traffic_class,
+      sent.push_back({view.source,
+                      view.destination,
+                      view.destination_mac,
+                      view.traffic_class,
                       {payload.begin(), payload.end()}});
     }
   }
@@ -138,7 +147,8 @@ abi::CommandStatus DataplaneBench::Program(const abi::FlowRef& flow, const abi::
   return Do(abi::CommandType::kProgramFlow, command);
 }
 
-abi::CommandStatus DataplaneBench::Install(const abi::FlowRef& flow, abi::KeyUse use, const srtp::MasterKey& key) {
+abi::CommandStatus DataplaneBench::Install(const abi::FlowRef& flow, abi::KeyUse use,
+                                           const srtp::MasterKey& key) {
   abi::InstallKeys command;
   command.header.flow = flow;
   command.use = use;
@@ -156,7 +166,8 @@ abi::CommandStatus DataplaneBench::Remove(const abi::FlowRef& flow) {
   return Do(abi::CommandType::kRemoveFlow, command);
 }
 
-void DataplaneBench::Inject(const abi::FlowRef& flow, const Endpoint& local, const Endpoint& remote, ByteView payload) {
+void DataplaneBench::Inject(const abi::FlowRef& flow, const Endpoint& local, const Endpoint& remote,
+                            ByteView payload) {
   abi::RingProducer producer(link_.inject_ring(flow.worker), abi::kInjectRingBytes);
   abi::InjectRecord record;
   record.flow = flow;

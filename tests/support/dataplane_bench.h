@@ -55,10 +55,10 @@ struct SentDatagram {
   std::vector<uint8_t> payload;
 };
 
-/// A whole dataplane on memory ports and a virtual clock: `workers` workers, a public realm (port 0: 10.90.1.1,
-/// fd90:1::1, WebRTC on 20000 + worker, STUN on 3478) and a private one (port 1: 10.90.2.1, fd90:2::1, RTP 40000-40199).
-/// The bench plays the control plane (Program, Install ...) and the wire (Receive, Sent). When it goes away it checks
-/// that no buffer was lost.
+/// A whole dataplane on memory ports and a virtual clock: `workers` workers, a public realm (port
+/// 0: 10.90.1.1, fd90:1::1, WebRTC on 20000 + worker, STUN on 3478) and a private one (port 1: 10.90.2.1,
+/// fd90:2::1, RTP 40000-40199). The bench plays the control plane (Program, Install ...) and the wire
+/// (Receive, Sent). When it goes away it checks that no buffer was lost.
 class DataplaneBench {
  public:
   static constexpr uint32_t kFlows = 64;
@@ -73,11 +73,13 @@ class DataplaneBench {
   void Restart();
 
   // The wire.
-  void Receive(uint16_t port, const Endpoint& from, const Endpoint& to, ByteView payload, uint16_t worker = 0);
+  void Receive(uint16_t port, const Endpoint& from, const Endpoint& to, ByteView payload,
+               uint16_t worker = 0);
   void ReceiveFrame(uint16_t port, ByteView frame, uint16_t worker = 0);
   /// Runs every worker until none has anything to do.
   void Run();
-  /// Everything sent by `port` since the last call, all workers; each frame is parsed and its checksums verified.
+  /// Everything sent by `port` since the last call, all workers; each frame is parsed and its checksums
+  /// verified.
   std::vector<SentDatagram> Sent(uint16_t port);
   drivers::MemoryPort& port(uint16_t port, uint16_t worker = 0) { return *ports_[worker][port]; }
   drivers::MemoryPool& pool() { return pool_; }

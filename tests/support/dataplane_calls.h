@@ -53,9 +53,14 @@ inline abi::Egress RtpEgress(uint16_t local_port, const Endpoint& remote) {
 /// Browser <-> RTP phone: flow `out` from the browser to the phone, flow `back` the other way.
 class GatewayCall {
  public:
-  GatewayCall(DataplaneBench& bench, srtp::SrtpTransform& transform, const abi::FlowRef& out_flow, const abi::FlowRef& back_flow,
-              uint16_t local_port = 40000, const Endpoint& phone_address = At("10.90.2.2:6000"))
-      : out(out_flow), back(back_flow), phone(phone_address), browser(bench, out_flow, transform), bench_(bench) {
+  GatewayCall(DataplaneBench& bench, srtp::SrtpTransform& transform, const abi::FlowRef& out_flow,
+              const abi::FlowRef& back_flow, uint16_t local_port = 40000,
+              const Endpoint& phone_address = At("10.90.2.2:6000"))
+      : out(out_flow),
+        back(back_flow),
+        phone(phone_address),
+        browser(bench, out_flow, transform),
+        bench_(bench) {
     out_config = BaseConfig();
     out_config.reverse = back;
     out_config.ingress = browser.MakeIngress();
@@ -74,8 +79,8 @@ class GatewayCall {
   }
   void Connect(const Endpoint& from) {
     address = from;
-    bench_.Receive(DataplaneBench::kPublic, from, browser.gateway(from.address.family()), browser.Check({.use_candidate = true}),
-                   out.worker);
+    bench_.Receive(DataplaneBench::kPublic, from, browser.gateway(from.address.family()),
+                   browser.Check({.use_candidate = true}), out.worker);
     bench_.Run();
     EXPECT_EQ(bench_.Sent(DataplaneBench::kPublic).size(), 1u) << "the check is answered";
   }
@@ -84,9 +89,12 @@ class GatewayCall {
     EXPECT_EQ(bench_.Install(back, abi::KeyUse::kSend, browser.from_gateway()), abi::CommandStatus::kDone);
   }
   void FromBrowser(ByteView packet) {
-    bench_.Receive(DataplaneBench::kPublic, address, browser.gateway(address.address.family()), packet, out.worker);
+    bench_.Receive(DataplaneBench::kPublic, address, browser.gateway(address.address.family()), packet,
+                   out.worker);
   }
-  void FromPhone(ByteView packet) { bench_.Receive(DataplaneBench::kPrivate, phone, gateway_rtp, packet, back.worker); }
+  void FromPhone(ByteView packet) {
+    bench_.Receive(DataplaneBench::kPrivate, phone, gateway_rtp, packet, back.worker);
+  }
 
   abi::FlowRef out, back;
   Endpoint phone;

@@ -32,7 +32,8 @@ abi::IceCredentials Credentials(const std::string& local_ufrag, const std::strin
 
 }  // namespace
 
-std::vector<uint8_t> Rtp(uint8_t payload_type, uint16_t sequence, uint32_t timestamp, uint32_t ssrc, ByteView payload) {
+std::vector<uint8_t> Rtp(uint8_t payload_type, uint16_t sequence, uint32_t timestamp, uint32_t ssrc,
+                         ByteView payload) {
   std::vector<uint8_t> packet(wire::kRtpFixedHeaderBytes);
   wire::RtpFixedHeader header;
   header.payload_type = payload_type;
@@ -71,7 +72,8 @@ WebRtcPeer::WebRtcPeer(DataplaneBench& bench, const abi::FlowRef& flow, srtp::Sr
 }
 
 Endpoint WebRtcPeer::gateway(IpFamily family) const {
-  return {*IpAddress::Parse(family == IpFamily::kIpv4 ? "10.90.1.1" : "fd90:1::1"), uint16_t(20000 + flow_.worker)};
+  return {*IpAddress::Parse(family == IpFamily::kIpv4 ? "10.90.1.1" : "fd90:1::1"),
+          uint16_t(20000 + flow_.worker)};
 }
 
 abi::Ingress WebRtcPeer::MakeIngress() const {
@@ -100,7 +102,8 @@ std::vector<uint8_t> WebRtcPeer::Check(const CheckOptions& options) {
   writer.AddText(wire::StunAttribute::kUsername,
                  options.username.empty() ? local_ufrag_ + ":" + remote_ufrag_ : options.username);
   writer.AddU32(wire::StunAttribute::kPriority, options.priority);
-  writer.AddU64(options.controlled ? wire::StunAttribute::kIceControlled : wire::StunAttribute::kIceControlling, 77);
+  writer.AddU64(
+      options.controlled ? wire::StunAttribute::kIceControlled : wire::StunAttribute::kIceControlling, 77);
   if (options.use_candidate) writer.AddFlag(wire::StunAttribute::kUseCandidate);
   if (options.unknown_attribute) writer.AddU32(wire::StunAttribute(0x7ffe), 1);
   if (options.integrity) {
@@ -117,7 +120,8 @@ std::vector<uint8_t> WebRtcPeer::Answer(ByteView request) const {
   EXPECT_EQ(view->username().value_or(""), remote_ufrag_ + ":" + local_ufrag_);
   EXPECT_TRUE(view->ice_controlled().has_value());
   uint8_t buffer[128];
-  wire::StunMessageWriter writer(buffer, wire::StunClass::kSuccess, wire::StunMethod::kBinding, view->transaction_id());
+  wire::StunMessageWriter writer(buffer, wire::StunClass::kSuccess, wire::StunMethod::kBinding,
+                                 view->transaction_id());
   writer.AddXorAddress(wire::StunAttribute::kXorMappedAddress, gateway());
   writer.AddMessageIntegrity(hmac_, AsBytes(remote_pwd_));
   writer.AddFingerprint();

@@ -7,7 +7,8 @@
 namespace linegate::test {
 
 /// RTP without CSRCs and extension.
-std::vector<uint8_t> Rtp(uint8_t payload_type, uint16_t sequence, uint32_t timestamp, uint32_t ssrc, ByteView payload);
+std::vector<uint8_t> Rtp(uint8_t payload_type, uint16_t sequence, uint32_t timestamp, uint32_t ssrc,
+                         ByteView payload);
 /// A Receiver Report of `sender` about `about` with the extended highest sequence number.
 std::vector<uint8_t> ReceiverReport(uint32_t sender, uint32_t about, uint32_t highest);
 
@@ -21,7 +22,8 @@ struct CheckOptions {
   bool integrity = true;
 };
 
-/// A browser's end of one WebRTC leg: its ICE credentials, keys and SRTP engine, against the leg whose ingress is `flow`.
+/// A browser's end of one WebRTC leg: its ICE credentials, keys and SRTP engine, against the leg whose
+/// ingress is `flow`.
 class WebRtcPeer {
  public:
   WebRtcPeer(DataplaneBench& bench, const abi::FlowRef& flow, srtp::SrtpTransform& transform,
@@ -50,7 +52,8 @@ class WebRtcPeer {
   std::vector<uint8_t> UnprotectRtcp(std::vector<uint8_t> srtcp);
 
  private:
-  std::vector<uint8_t> RunJob(std::vector<uint8_t> packet, srtp::PacketKind kind, uint64_t index, srtp::Direction direction);
+  std::vector<uint8_t> RunJob(std::vector<uint8_t> packet, srtp::PacketKind kind, uint64_t index,
+                              srtp::Direction direction);
   DataplaneBench& bench_;
   abi::FlowRef flow_;
   srtp::SrtpTransform& transform_;

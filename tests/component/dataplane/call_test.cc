@@ -66,7 +66,8 @@ TYPED_TEST(Call, RelaysBothWaysAndEndsClean) {
   EXPECT_EQ(sent[0].source, call.gateway_rtcp);
   EXPECT_EQ(sent[0].destination.port, call.phone.port + 1);
   EXPECT_EQ(sent[0].payload, report);
-  bench.Receive(DataplaneBench::kPrivate, At("10.90.2.2:6001"), call.gateway_rtcp, ReceiverReport(0xfe, 0xb0b, 700));
+  bench.Receive(DataplaneBench::kPrivate, At("10.90.2.2:6001"), call.gateway_rtcp,
+                ReceiverReport(0xfe, 0xb0b, 700));
   bench.Run();
   sent = bench.Sent(DataplaneBench::kPublic);
   ASSERT_EQ(sent.size(), 1u);

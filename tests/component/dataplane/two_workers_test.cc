@@ -19,7 +19,8 @@ TEST(TwoWorkers, HandPacketsToTheOwnerOfTheFlow) {
   call.Connect(At("10.90.1.2:5000"));
   call.InstallKeys();
   // Everything arrives at queue 1; worker 0 owns the call.
-  bench.Receive(0, call.address, call.browser.gateway(), call.browser.Protect(Rtp(0, 1, 1, 0xb0b, kVoice), 1), 1);
+  bench.Receive(0, call.address, call.browser.gateway(), call.browser.Protect(Rtp(0, 1, 1, 0xb0b, kVoice), 1),
+                1);
   bench.Receive(1, call.phone, call.gateway_rtp, Rtp(0, 9, 160, 0xfe, kVoice), 1);
   bench.Run();
   EXPECT_EQ(bench.Sent(1).size(), 1u);
@@ -50,7 +51,8 @@ TEST(TwoWorkers, CarryTheTwoDirectionsOfOneCall) {
   call.out_config.reverse = call.back;
   ASSERT_EQ(bench.Program(call.out, call.out_config), abi::CommandStatus::kDone);
   ASSERT_EQ(bench.Program(call.back, call.back_config), abi::CommandStatus::kDone);
-  ASSERT_EQ(bench.Install(call.back, abi::KeyUse::kSend, call.browser.from_gateway()), abi::CommandStatus::kDone);
+  ASSERT_EQ(bench.Install(call.back, abi::KeyUse::kSend, call.browser.from_gateway()),
+            abi::CommandStatus::kDone);
   call.FromPhone(Rtp(0, 10, 320, 0xfe, kVoice));
   bench.Run();
   EXPECT_EQ(bench.Sent(0).size(), 1u);
@@ -114,7 +116,8 @@ TEST(TwoWorkers, StopAFlowThatSendsToItself) {
 
 TEST(TwoWorkers, CountWhatTheHandOverRingCannotTake) {
   DataplaneBench bench(2);
-  // A worker that does not run is a full ring in the end; here it is simply asked for more than fits in one turn.
+  // A worker that does not run is a full ring in the end; here it is simply asked for more than fits in one
+  // turn.
   for (size_t i = 0; i < 400; ++i) {
     bench.Receive(1, At("10.90.2.2:6000"), At("10.90.2.1:40000"), Rtp(0, uint16_t(i), 1, 1, kVoice), 1);
   }

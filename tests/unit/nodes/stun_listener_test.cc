@@ -96,8 +96,12 @@ TEST(StunListener, IgnoresWhatIsNoBindingRequest) {
 
 TEST(StunListener, SurvivesEveryTruncation) {
   DataplaneBench bench;
-  const auto frame =
-      PacketBuilder().Ethernet().From(At("10.90.1.2:5000")).To(At("10.90.1.1:3478")).Payload(Binding(true)).Build();
+  const auto frame = PacketBuilder()
+                         .Ethernet()
+                         .From(At("10.90.1.2:5000"))
+                         .To(At("10.90.1.1:3478"))
+                         .Payload(Binding(true))
+                         .Build();
   for (size_t length = 0; length < frame.size(); ++length) {
     bench.ReceiveFrame(0, ByteView(frame).first(length));
     bench.Run();
@@ -152,7 +156,8 @@ TEST(Classify, CountsWhyAFrameIsNotForUs) {
       {"UDP length lies", v4().UdpLength(4000).Build(), DropReason::kBadLength},
       {"loopback source", v4().From(At("127.0.0.1:5000")).Build(), DropReason::kBadAddress},
       {"our own address as source", v4().From(At("10.90.1.1:5000")).Build(), DropReason::kBadSource},
-      {"private address from the public side", v4().To(At("10.90.2.1:40000")).Build(), DropReason::kBadSource},
+      {"private address from the public side", v4().To(At("10.90.2.1:40000")).Build(),
+       DropReason::kBadSource},
       {"port that is nobody's", v4().To(At("10.90.1.1:9")).Build(), DropReason::kNoFlow},
       {"address that is nobody's", v4().To(At("10.90.1.7:3478")).Build(), DropReason::kNoFlow},
       {"five extension headers",
