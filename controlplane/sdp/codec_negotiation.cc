@@ -106,17 +106,19 @@ AnsweredCodecs AnswerCodecs(const std::vector<OfferedCodec>& offered, const std:
     kept.push_back(answer);
   }
   DropUnmatchedTelephoneEvents(kept);
-  for (const auto& [i, answer] : matches) {
+  for (const auto& match : matches) {
+    const OfferedCodec& source = offered[match.first];
+    const Codec& answer = match.second;
     const bool dropped = std::none_of(kept.begin(), kept.end(),
                                       [&](const Codec& c) { return c.payload_type == answer.payload_type; });
     // Each codec may need two entries towards the offerer: the number we offered and the one the answerer
     // prefers.
     if (dropped || result.to_offerer.size() + 2 > kMaxRenames) continue;
-    Codec codec = offered[i].codec;
-    codec.payload_type = offered[i].source_payload_type;
+    Codec codec = source.codec;
+    codec.payload_type = source.source_payload_type;
     codec.fmtp = answer.fmtp;
     AddRename(result.to_answerer, {codec.payload_type, answer.payload_type});
-    AddRename(result.to_offerer, {offered[i].codec.payload_type, codec.payload_type});
+    AddRename(result.to_offerer, {source.codec.payload_type, codec.payload_type});
     AddRename(result.to_offerer, {answer.payload_type, codec.payload_type});
     result.codecs.push_back(std::move(codec));
   }

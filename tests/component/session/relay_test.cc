@@ -272,6 +272,42 @@ TEST_F(Relay, HoldAndRetrieveFromTheSipSide) {
   EXPECT_EQ(configs[0].send_rtp + configs[1].send_rtp, 2);
 }
 
+TEST_F(Relay, HoldAndRetrieveFromTheBrowser) {
+  const sip::LegId web = Web(), sip = Sip();
+  const std::string offer = ReadSdp("chromium_offer_audio");
+  const std::string first_offer = Ok(media->RelayOffer(web, sip, offer));
+  const std::string first = Ok(media->RelayAnswer(sip, web, SipAnswer()));
+  Punt(web, "finish");
+  Drain();
+  const std::string hold = Ok(media->RelayOffer(web, sip, Replace(offer, "a=sendrecv", "a=sendonly")));
+  EXPECT_EQ(hold, Replace(Replace(first_offer, "a=sendrecv", "a=sendonly"), " 1 IN IP4", " 2 IN IP4"));
+  const std::string held = Ok(media->RelayAnswer(sip, web, Replace(SipAnswer(), "a=sendrecv", "a=recvonly")));
+  EXPECT_EQ(Replace(LineOf(held, "o="), " 2 IN", " 1 IN"), LineOf(first, "o="));
+  EXPECT_THAT(held, HasSubstr("a=recvonly\r\n"));
+  Drain();
+  EXPECT_EQ(configs[0].send_rtp, 1);
+  EXPECT_EQ(configs[1].send_rtp, 0);
+  Ok(media->RelayOffer(web, sip, offer));
+  Ok(media->RelayAnswer(sip, web, SipAnswer()));
+  Drain();
+  EXPECT_EQ(configs[0].send_rtp + configs[1].send_rtp, 2);
+  EXPECT_EQ(dtls.made.size(), 1u);
+}
+
+TEST_F(Relay, VideoAddedByAReOfferIsRefusedAndNeverReachesTheSipSide) {
+  const sip::LegId web = Web(), sip = Sip();
+  Ok(media->RelayOffer(web, sip, ReadSdp("chromium_offer_audio")));
+  Ok(media->RelayAnswer(sip, web, SipAnswer()));
+  Drain();
+  const std::string with_video = Replace(Replace(ReadSdp("chromium_offer_audio_video"), "esk8", "Yy2P"),
+                                         "7TlYeTQg4opbqMPW4RIrgVy4", "YDFuCJmOjAyTIwUMRK46LTgq");
+  EXPECT_THAT(Ok(media->RelayOffer(web, sip, with_video)), Not(HasSubstr("m=video")));
+  EXPECT_THAT(Ok(media->RelayAnswer(sip, web, SipAnswer())), HasSubstr("m=video 0 "));
+  // From now on offers to this browser carry the line too: descriptions only grow.
+  EXPECT_THAT(Ok(media->RelayOffer(sip, web, ReadSdp("baresip_offer"))),
+              HasSubstr("m=video 0 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=inactive\r\na=mid:1\r\n"));
+}
+
 TEST_F(Relay, BlackHoleIsInactiveForTheBrowserAndNothingIsSentToIt) {
   const sip::LegId sip = Sip(), web = Web();
   const std::string black_hole = Replace(ReadSdp("baresip_offer"), "c=IN IP4 10.90.2.2", "c=IN IP4 0.0.0.0");
