@@ -100,6 +100,7 @@ flows_per_worker = 4096
 hugepages = "auto"
 runtime_directory = "$run/runtime"
 xdp_mode = "generic"
+controlplane_user = "linegate"
 
 [srtp]
 engine = "libsrtp2"

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "controlplane/app/gateway.h"
+#include "controlplane/app/privileges.h"
 
 namespace {
 
@@ -55,6 +56,10 @@ int Run(const linegate::ops::Config& config) {
     if (signal == SIGHUP) return (*gateway)->Reload();
     runtime.Stop();
   });
+  if (auto became = linegate::app::BecomeUser(config.media.controlplane_user, config.state_directory); !became) {
+    std::fprintf(stderr, "linegate-controlplane: %s\n", became.error().message().c_str());
+    return 1;
+  }
   linegate::ops::LogInfo("started", {{"workers", config.media.workers}, {"domains", config.domains.size()}});
   runtime.Run();
   linegate::ops::LogInfo("stopped");

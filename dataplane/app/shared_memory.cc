@@ -1,7 +1,9 @@
 #include "dataplane/app/shared_memory.h"
 
+#include <pwd.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -16,6 +18,15 @@ constexpr unsigned kVaultMode = 0600;  // keys: the process that parses SIP and 
 
 abi::RegionIdentity IdentityOf(const settings::DataplaneSettings& settings, uint32_t magic) {
   return {magic, settings.hash, settings.workers, settings.flows_per_worker};
+}
+
+/// The link file alone is the control plane's: its group may read and write it.
+Status GiveToGroupOf(const std::string& user, const std::string& path) {
+  if (user.empty()) return {};
+  const passwd* account = getpwnam(user.c_str());
+  if (account == nullptr) return Fail("[dataplane] controlplane_user: no account is called '" + user + "'");
+  if (chown(path.c_str(), uid_t(-1), account->pw_gid) != 0) return Fail(path + ": chown: " + std::strerror(errno));
+  return {};
 }
 
 }  // namespace
@@ -40,6 +51,9 @@ Result<SharedMemory> SharedMemory::Open(const settings::DataplaneSettings& setti
   auto link = abi::Region::Create(abi::LinkPath(settings.runtime_directory), layout.total_bytes(), kLinkMode,
                                   IdentityOf(settings, abi::kLinkMagic), &link_existing);
   if (!link) return MakeUnexpected(std::move(link).error());
+  if (auto given = GiveToGroupOf(settings.controlplane_user, abi::LinkPath(settings.runtime_directory)); !given) {
+    return MakeUnexpected(std::move(given).error());
+  }
   const bool adopted = vault_existing && link_existing;
   if (!adopted) {
     for (abi::Region* region : {&*vault, &*link}) {

@@ -70,6 +70,7 @@ void ReadDataplane(TomlReader reader, DataplaneSettings& settings) {
   reader.String("runtime_directory", settings.runtime_directory);
   if (!settings.runtime_directory.starts_with('/'))
     reader.Fault("runtime_directory", "must be an absolute path");
+  reader.String("controlplane_user", settings.controlplane_user);
   reader.Choice("xdp_mode", {"generic", "native"}, mode);
   reader.Integers("cores", 0, 1023, cores);
   if (!cores.empty() && int64_t(cores.size()) != workers) {
@@ -215,6 +216,7 @@ uint64_t HashOf(const DataplaneSettings& settings) {
   hash.Add(uint64_t(settings.idle));
   hash.Add(uint64_t(settings.hugepages));
   hash.Add(settings.runtime_directory);
+  hash.Add(settings.controlplane_user);
   hash.Add(settings.xdp_mode);
   hash.Add(settings.cores.size());
   for (int core : settings.cores) hash.Add(uint64_t(core));

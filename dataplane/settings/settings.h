@@ -53,6 +53,9 @@ struct DataplaneSettings {
   IdleMode idle = IdleMode::kAdaptive;
   HugepageMode hugepages = HugepageMode::kAuto;
   std::string runtime_directory = "/run/linegate";  ///< link and vault files, bpffs, sockets
+  /// Account that the control plane becomes once it has started; the link file belongs to its group, and the vault stays
+  /// out of its reach. Empty: it stays what it was started as.
+  std::string controlplane_user;
   std::string xdp_mode = "generic";                 ///< "generic" or "native"
   std::vector<int> cores;                           ///< one per worker; empty: chosen at start
   SrtpEngine srtp_engine = SrtpEngine::kLibsrtp2;

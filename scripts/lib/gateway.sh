@@ -175,9 +175,18 @@ need_binaries() {
   done
 }
 
+# The account that the control plane becomes ([dataplane] controlplane_user); it stays, as an installed package's would.
+ensure_account() {
+  local account
+  account=$(toml_value "$1" dataplane controlplane_user)
+  [ -z "$account" ] || getent passwd "$account" >/dev/null ||
+    useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$account"
+}
+
 # start_gateway RUN NS CONFIG: both processes, and waits until linegatectl answers with the dataplane up.
 start_gateway() {
   local run=$1 ns=$2 config=$3 name
+  ensure_account "$config"
   running "$run" dataplane || start "$run" dataplane "$ns" "$dataplane" --config "$config"
   running "$run" controlplane || start "$run" controlplane "$ns" "$controlplane" --config "$config"
   if ! wait_until "${LINEGATE_START_TIMEOUT:-20}" "linegatectl status does not answer" gateway_answers "$run" "$config"; then

@@ -1,7 +1,8 @@
 // The lab with the embedded registrar: users 1001 and 1002, test numbers, calls between browsers.
+import fs from 'node:fs';
 import { connectBrowsers, endFrom, expectFailure, measureAll, require } from './call.js';
 import { Capture } from '../harness/capture.js';
-import { inNamespace, sleep } from '../harness/process.js';
+import { inNamespace, runDirectory, sleep } from '../harness/process.js';
 
 const call = async ({ browser, report }, target, options) => {
   const phone = await browser.phone('1001');
@@ -40,6 +41,15 @@ export const registrarCases = [
       await capture.stop();
       capture.remove();
     }
+  } },
+  { name: 'least_privilege', title: 'the control plane is no root and cannot read the keys of media', async run() {
+    const pid = fs.readFileSync(`${runDirectory}/controlplane.pid`, 'utf8').trim();
+    const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
+    const [uid] = /^Uid:\s+(\d+)/m.exec(status).slice(1);
+    require(uid !== '0', 'the control plane runs as root');
+    require(/^CapEff:\s+0*1000$/m.test(status), `more than CAP_NET_ADMIN: ${/^CapEff:.*/m.exec(status)}`);
+    const vault = fs.statSync(`${runDirectory}/runtime/vault`);
+    require(vault.uid !== Number(uid) && (vault.mode & 0o077) === 0, 'the vault is open to the control plane');
   } },
   { name: 'register', title: 'JsSIP registers over WSS', async run({ browser, report }) {
     const phone = await browser.phone('1001');
