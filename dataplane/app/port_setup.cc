@@ -89,11 +89,16 @@ Status NetworkPorts::CheckInterfaces() {
   return {};
 }
 
-Status NetworkPorts::ClaimPorts() {
+std::vector<drivers::UdpPortClaim> NetworkPorts::AllClaims() const {
   std::vector<drivers::UdpPortClaim> claims;
   for (const std::string& interface : interfaces_) {
     for (const drivers::UdpPortClaim& claim : ClaimsOf(settings_, interface)) claims.push_back(claim);
   }
+  return claims;
+}
+
+Status NetworkPorts::ClaimPorts() {
+  const std::vector<drivers::UdpPortClaim> claims = AllClaims();
   // Reserved first: between the check and the reservation the kernel could give one of them away.
   if (Status reserved = reserved_.Reserve(drivers::PortSet::OfClaims(claims)); !reserved) return reserved;
   return drivers::CheckNoKernelSocket(claims, drivers::ListKernelUdpSockets());
@@ -113,7 +118,10 @@ Status NetworkPorts::AttachProgram(const std::string& interface) {
         "the next start (enter network namespaces with nsenter --net, or mount bpffs there first)");
   }
   programs_.push_back(std::move(*program));
-  return programs_.back().SetPorts(ClaimsOf(settings_, interface));
+  // Every interface takes the ports of all realms: what arrives for an address of the other side is dropped
+  // and counted by the worker; left to the kernel it would be answered, which tells a stranger what is
+  // private.
+  return programs_.back().SetPorts(AllClaims());
 }
 
 Status NetworkPorts::OpenPorts(uint16_t port_id) {

@@ -56,6 +56,7 @@ class NetworkPorts {
   explicit NetworkPorts(const settings::DataplaneSettings& settings);
   Status OpenAll();
   Status CheckInterfaces();
+  std::vector<drivers::UdpPortClaim> AllClaims() const;
   Status ClaimPorts();
   Status AttachProgram(const std::string& interface);
   Status OpenPorts(uint16_t port_id);
