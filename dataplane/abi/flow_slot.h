@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -10,22 +11,19 @@
 
 /// The vault's record of one direction of a flow (design D1). The dataplane's alone: it holds keys.
 ///
-/// Theory of operation. A slot has one owner, one worker, and nobody else writes it. It outlives the process:
-/// a worker that starts again rebuilds its tables and cipher contexts from the live slots. A process can die
-/// between any two stores, so everything here is either one aligned word, or guarded by a word that is stored
-/// after it, or two copies:
+/// Theory of operation. A slot has one owner, one worker, and nobody else writes it. It outlives the process: a worker
+/// that starts again rebuilds its tables and cipher contexts from the live slots. A process can die between any two
+/// stores, so everything here is either one aligned word, or guarded by a word that is stored after it, or two copies:
 ///
-///   life            one word: state, generation, owner. Stored last on creation, first on removal. kUpdating
-///   while the
-///                   configuration is replaced; a slot found so keeps its running state and waits for the
-///                   command, which is delivered again because its ring record was not released
+///   life            one word: state, generation, owner. Stored last on creation, first on removal. kUpdating while
+///                   the configuration is replaced; a slot found so keeps its numbering and waits for the command,
+///                   which is delivered again because its ring record was not released
 ///   KeyMaterial     `installed` is stored last
-///   ReceiveSource   its windows are stored after verification and before forwarding; a restart counts
-///   everything up to
-///                   the highest index as seen, so a torn one does no harm
-///   TransmitSource  its index is stored before the packet is encrypted; a restart counts everything up to it
-///   as used SelectedPath    `state` is stored last egress path     two alternating copies with a sequence
-///   word each
+///   ReceiveSource   its windows are stored after verification and before forwarding; a restart counts everything up
+///                   to the highest index as seen, so a torn one does no harm
+///   TransmitSource  its index is stored before the packet is encrypted; a restart counts everything up to it as used
+///   ValidatedPath   `state` is stored last
+///   egress path     two alternating copies with a sequence word each
 namespace linegate::abi {
 
 /// Keeps the compiler from moving stores across; a dead process loses no store that stands before it (x86
@@ -70,10 +68,26 @@ static_assert(sizeof(ReceiveSource) == 72);
 struct TransmitSource {
   uint32_t ssrc = 0;
   uint8_t used = 0;  ///< stored last when the source is added
-  uint8_t reserved[3] = {};
+  uint8_t reserved = 0;
+  uint16_t stamp = 0;  ///< TransmitNumbering::stamp when it last took over from another source
   srtp::TransmitIndex index;
 };
 static_assert(sizeof(TransmitSource) == 48);
+
+inline constexpr uint32_t kTransmitSources = 8;
+inline constexpr uint32_t kRetiredSources = 16;
+
+/// What was sent to a leg under its present key. A media server takes a new SSRC for every announcement, so the source
+/// that was quiet longest gives way to a ninth; its SSRC is remembered and never encrypted again under this key, because
+/// its indices are forgotten.
+struct TransmitNumbering {
+  TransmitSource sources[kTransmitSources];
+  uint32_t retired[kRetiredSources] = {};
+  uint16_t retired_count = 0;
+  uint16_t stamp = 0;              ///< rises when another source begins to speak
+  srtp::SrtcpTransmitIndex srtcp;  ///< one counter for all sources
+};
+static_assert(sizeof(TransmitNumbering) == 48 * kTransmitSources + 4 * kRetiredSources + 8);
 
 /// A remote address of a WebRTC leg that passed a connectivity check.
 struct ValidatedPath {
@@ -146,16 +160,14 @@ struct ReflectState {
 static_assert(sizeof(ReflectState) == 20);
 
 inline constexpr uint32_t kReceiveSources = 4;
-inline constexpr uint32_t kTransmitSources = 8;
 
-/// 1,792 bytes: 508 of configuration, 112 of master keys, 676 of SRTP numbering, 368 of ICE path and egress,
-/// the rest life, latched sources and padding. Both directions of a call: 2.5 KiB apart from configuration.
+/// 1,856 bytes: 508 of configuration, 112 of master keys, 744 of SRTP numbering, 368 of ICE path and egress, the rest life,
+/// latched sources and padding. Both directions of a call: 2.6 KiB apart from configuration.
 struct alignas(64) FlowSlot {
   uint64_t life = 0;
-  uint64_t command_sequence = 0;        ///< of the newest command carried out on this slot
-  uint32_t command_status = 0;          ///< what it was answered
-  srtp::SrtcpTransmitIndex srtcp_send;  ///< one counter for all sources that we encrypt under the key
-  uint16_t latched = 0;                 ///< bit c: `source[c]` was learned
+  uint64_t command_sequence = 0;  ///< of the newest command carried out on this slot
+  uint32_t command_status = 0;    ///< what it was answered
+  uint16_t latched = 0;           ///< bit c: `source[c]` was learned
   uint16_t reserved = 0;
   SocketAddress source[2];  ///< learned source of RTP and RTCP (Ingress::latch)
   ReflectState reflect;
@@ -163,7 +175,7 @@ struct alignas(64) FlowSlot {
   KeyMaterial receive_key;
   KeyMaterial send_key;
   ReceiveSource receive[kReceiveSources];
-  TransmitSource transmit[kTransmitSources];
+  TransmitNumbering transmit;
   IceState ice;
   Alternating<EgressPath> egress;
 
@@ -174,7 +186,11 @@ struct alignas(64) FlowSlot {
     StoreBarrier();
   }
 };
-static_assert(sizeof(FlowSlot) == 1792);
+static_assert(sizeof(FlowSlot) == 1856);
+// A dataplane of the same ABI version takes over the slots of the one before it.
+static_assert(offsetof(FlowSlot, config) == 84 && offsetof(FlowSlot, receive_key) == 592 &&
+              offsetof(FlowSlot, receive) == 704 && offsetof(FlowSlot, transmit) == 992 &&
+              offsetof(FlowSlot, ice) == 1448 && offsetof(FlowSlot, egress) == 1696);
 static_assert(std::is_trivially_copyable_v<FlowSlot> && std::is_standard_layout_v<FlowSlot>);
 
 }  // namespace linegate::abi

@@ -14,6 +14,7 @@
 
 #include "dataplane/abi/flow_command.h"
 #include "dataplane/abi/flow_event.h"
+#include "dataplane/abi/flow_slot.h"
 #include "dataplane/abi/link_region.h"
 #include "dataplane/abi/punt_record.h"
 
@@ -78,7 +79,8 @@ void FillSizeTable(uint32_t (&table)[kSizeTableEntries]) {
   const uint32_t sizes[] = {sizeof(RegionHeader), sizeof(LinkHeader),   sizeof(RingHeader),  sizeof(RecordHeader),
                             sizeof(FlowConfig),   sizeof(ProgramFlow),  sizeof(InstallKeys), sizeof(RemoveFlow),
                             sizeof(CommandDone),  sizeof(PathEvent),    sizeof(FlowEvent),   sizeof(PuntRecord),
-                            sizeof(InjectRecord), sizeof(WorkerCounters), sizeof(FlowStats), sizeof(SocketAddress)};
+                            sizeof(InjectRecord), sizeof(WorkerCounters), sizeof(FlowStats), sizeof(SocketAddress),
+                            sizeof(FlowSlot)};
   static_assert(std::size(sizes) <= kSizeTableEntries);
   std::fill(std::begin(table), std::end(table), 0u);
   std::copy(std::begin(sizes), std::end(sizes), std::begin(table));

@@ -21,12 +21,11 @@ struct PathMatch {
   uint8_t path = 0;  ///< into IceState::paths
 };
 
-/// Finds the slot of a packet. Theory of operation: two private indices over the worker's slots, rebuilt from
-/// them after a restart; keys stand in the slots alone.
-///   ports  local endpoint                 -> flows with RTP ingress
-///   paths  (local endpoint, remote)       -> flows with WebRTC ingress; only addresses that passed a
-///   connectivity check,
-///                                            and each address belongs to at most one leg
+/// Finds the slot of a packet. Theory of operation: two private indices over the worker's slots, rebuilt from them after
+/// a restart; keys stand in the slots alone.
+///   ports  local endpoint             -> flows with RTP ingress
+///   paths  (local endpoint, remote)   -> flows with WebRTC ingress; only addresses that passed a connectivity check,
+///                                        and each address belongs to at most one leg
 /// The hash is keyed per process: remote addresses are a stranger's choice.
 class FlowTable {
  public:

@@ -150,7 +150,7 @@ bool OnVerifiedCheck(uint32_t flow, const VerifiedCheck& check, NodeContext& con
   const uint8_t path = Learn(flow, check, context);
   if (path == kNoPath) return false;
   abi::IceState& ice = context.slots[flow].ice;
-  const bool first = ice.consent_ns == 0;
+  const bool begins = ice.consent_ns == 0 || ice.consent_lost != 0;
   ice.consent_ns = context.now_ns;
   ice.consent_lost = 0;
   const bool current = check.credentials == CredentialAge::kCurrent;
@@ -160,7 +160,7 @@ bool OnVerifiedCheck(uint32_t flow, const VerifiedCheck& check, NodeContext& con
     Select(flow, path, context);
   }
   ReportPath(flow, context);
-  if (first || context.runtime[flow].ice.verifying != kNoPath ||
+  if (begins || context.runtime[flow].ice.verifying != kNoPath ||
       context.runtime[flow].ice.deferred != kNoPath) {
     ArmIceTimer(flow, context);
   }

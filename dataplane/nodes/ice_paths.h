@@ -5,26 +5,22 @@
 
 /// Which remote address a WebRTC leg uses (design D6). Theory of operation:
 ///
-///   validated   up to 4 addresses whose connectivity check verified; DTLS and SRTP are taken from these
-///   alone. An address
-///               of a leg that has consent is never taken over by another leg
-///   selected    where media and DTLS go. Before nomination: the source of the newest verified check.
-///   Afterwards only
-///               USE-CANDIDATE moves it:
+///   validated   up to 4 addresses whose connectivity check verified; DTLS and SRTP are taken from these alone. An
+///               address of a leg that has consent is never taken over by another leg
+///   selected    where media and DTLS go. Before nomination: the source of the newest verified check. Afterwards
+///               only USE-CANDIDATE moves it:
 ///                 same IP address     at once
-///                 another IP address  once proven: our own Binding request to it was answered, or
-///                 authenticated SRTP came
-///                                     from it while the old path was silent for a second. A caller who knows
-///                                     the password could otherwise aim its stream at a victim by one spoofed
-///                                     check
-///                 at most one move a second; within it a path of higher PRIORITY waits for its end, others
-///                 are ignored (the peer repeats USE-CANDIDATE with every check)
-///   consent     30 s without a verified check: the leg is dead (RFC 7675 section 5.1), its path is
-///   withdrawn; a later
-///               check brings it back. SRTP is no consent
+///                 another IP address  once proven: our own Binding request to it was answered, or authenticated
+///                                     SRTP came from it while the old path was silent for a second. A caller who
+///                                     knows the password could otherwise aim its stream at a victim by one
+///                                     spoofed check
+///               at most one move a second; within it a path of higher PRIORITY waits for its end, others are
+///               ignored (the peer repeats USE-CANDIDATE with every check)
+///   consent     30 s without a verified check: the leg is dead (RFC 7675 section 5.1), its path is withdrawn; a
+///               later check brings it back. SRTP is no consent
 ///
-/// We are a lite agent and never nominate. Our own Binding requests are proofs of address, not connectivity
-/// checks of the ICE procedure: they carry ICE-CONTROLLED and no USE-CANDIDATE.
+/// We are a lite agent and never nominate. Our own Binding requests are proofs of address, not connectivity checks of
+/// the ICE procedure: they carry ICE-CONTROLLED and no USE-CANDIDATE.
 namespace linegate::nodes {
 
 inline constexpr uint64_t kConsentNs = 30'000'000'000;       // RFC 7675 section 5.1

@@ -65,8 +65,8 @@ void ForwardRtcp(PacketBatch& batch, size_t i, NodeContext& context) {
   }
   if (config.send_rtcp == 0) return context.Drop(meta, DropReason::kMediaDisabled);
   const abi::FlowSlot& slot = context.slots[meta.flow];
-  if (config.ingress.kind == abi::SideKind::kWebRtc && AnyRenumbered(slot.transmit)) [[unlikely]] {
-    TranslateReports(meta.mutable_payload(), slot.transmit);
+  if (config.ingress.kind == abi::SideKind::kWebRtc && AnyRenumbered(slot.transmit.sources)) [[unlikely]] {
+    TranslateReports(meta.mutable_payload(), slot.transmit.sources);
   }
   Dispatch(batch, i, context);
 }

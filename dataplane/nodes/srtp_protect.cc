@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <span>
+
 #include "dataplane/nodes/flow_accounting.h"
 #include "dataplane/nodes/job_burst.h"
 #include "dataplane/nodes/media_forward.h"
@@ -11,18 +14,42 @@ using srtp::CryptoJob;
 using srtp::JobStatus;
 using srtp::PacketKind;
 
-abi::TransmitSource* FindOrAddSource(abi::FlowSlot& slot, uint32_t ssrc) {
-  abi::TransmitSource* unused = nullptr;
-  for (abi::TransmitSource& source : slot.transmit) {
-    if (source.used != 0 && source.ssrc == ssrc) return &source;
-    if (source.used == 0 && unused == nullptr) unused = &source;
+/// An entry for a new source: a free one, or that of the source that was quiet longest, which is retired. nullptr: the
+/// leg has had more sources under this key than can be remembered.
+abi::TransmitSource* MakeRoom(abi::TransmitNumbering& numbering) {
+  abi::TransmitSource* oldest = &numbering.sources[0];
+  for (abi::TransmitSource& source : numbering.sources) {
+    if (source.used == 0) return &source;
+    if (uint16_t(numbering.stamp - source.stamp) > uint16_t(numbering.stamp - oldest->stamp))
+      oldest = &source;
   }
-  if (unused == nullptr) return nullptr;
-  *unused = {};
-  unused->ssrc = ssrc;
+  if (numbering.retired_count == abi::kRetiredSources) return nullptr;
+  numbering.retired[numbering.retired_count] = oldest->ssrc;
   abi::StoreBarrier();
-  unused->used = 1;
-  return unused;
+  ++numbering.retired_count;
+  abi::StoreBarrier();
+  return oldest;
+}
+
+/// nullptr: this SSRC must not be encrypted (again) under this key.
+abi::TransmitSource* FindOrAddSource(abi::TransmitNumbering& numbering, uint32_t ssrc) {
+  for (abi::TransmitSource& source : numbering.sources) {
+    if (source.used == 0 || source.ssrc != ssrc) continue;
+    if (source.stamp != numbering.stamp) source.stamp = ++numbering.stamp;
+    return &source;
+  }
+  const std::span<const uint32_t> retired(numbering.retired, numbering.retired_count);
+  if (std::ranges::find(retired, ssrc) != retired.end()) return nullptr;
+  abi::TransmitSource* const source = MakeRoom(numbering);
+  if (source == nullptr) return nullptr;
+  source->used = 0;
+  abi::StoreBarrier();
+  *source = {};
+  source->ssrc = ssrc;
+  source->stamp = ++numbering.stamp;
+  abi::StoreBarrier();
+  source->used = 1;
+  return source;
 }
 
 /// Numbers an RTP packet. False: it must not be sent; dropped.
@@ -30,7 +57,7 @@ bool NumberRtp(PacketMeta& meta, abi::FlowSlot& keys, CryptoJob& job, NodeContex
   job.kind = PacketKind::kRtp;
   job.header_bytes = meta.rtp_header_bytes;
   job.ssrc = LoadBe32(meta.payload + 8);
-  abi::TransmitSource* source = FindOrAddSource(keys, job.ssrc);
+  abi::TransmitSource* source = FindOrAddSource(keys.transmit, job.ssrc);
   if (source == nullptr) {
     context.Drop(meta, DropReason::kTooManySsrcs);
     return false;
@@ -51,7 +78,7 @@ bool NumberRtcp(PacketMeta& meta, abi::FlowSlot& keys, CryptoJob& job, NodeConte
   job.kind = PacketKind::kRtcp;
   job.header_bytes = 8;
   job.ssrc = LoadBe32(meta.payload + 4);
-  const auto index = keys.srtcp_send.Next();
+  const auto index = keys.transmit.srtcp.Next();
   if (!index) {
     context.Drop(meta, DropReason::kTransmitReplay);
     return false;

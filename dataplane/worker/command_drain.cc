@@ -50,8 +50,7 @@ void ResetNumbering(abi::FlowSlot& slot, abi::KeyUse use) {
   if (use == abi::KeyUse::kReceive) {
     for (abi::ReceiveSource& source : slot.receive) source = {};
   } else {
-    for (abi::TransmitSource& source : slot.transmit) source = {};
-    slot.srtcp_send = {};
+    slot.transmit = {};
   }
 }
 
@@ -189,6 +188,8 @@ CommandStatus CommandDrain::Install(const abi::InstallKeys& command) {
     return CommandStatus::kKeyRefused;
   }
   const bool receive = command.use == abi::KeyUse::kReceive;
+  // A send key belongs to the leg at the other end (SendSlotOf): the flow has to be joined with it first.
+  if (!receive && slot->config.egress.kind != abi::SideKind::kWebRtc) return CommandStatus::kBadConfig;
   abi::KeyMaterial material;
   material.installed = 1;
   material.profile = command.profile;
@@ -272,53 +273,66 @@ bool CommandDrain::MakeContexts(uint32_t index) {
   return true;
 }
 
-bool CommandDrain::AdoptSlot(uint32_t index) {
-  abi::FlowSlot& slot = context_.slots[index];
-  const LifeWord life = slot.life_word();
-  ++active_flows_;
-  const abi::FlowRef ref{index, life.generation, life.owner, 0};
-  const bool whole = life.state == SlotState::kLive;
-  const bool sound = context_.slots.CheckRef(ref) == CommandStatus::kDone &&
-                     (whole || life.state == SlotState::kUpdating) &&
-                     (!whole || (context_.slots.CheckConfig(ref, slot.config) == CommandStatus::kDone &&
-                                 PortsAreFree(index, slot.config))) &&
-                     MakeContexts(index);
-  if (!sound) {
-    slot.set_life({SlotState::kUpdating, life.owner, life.generation});  // nothing of it is in a table
-    Free(index);
-    return false;
-  }
+/// Nobody knows which of the last packets left or were forwarded: all of them count.
+void CommandDrain::AdoptNumbering(abi::FlowSlot& slot) {
   for (abi::ReceiveSource& source : slot.receive) {
     if (source.rtp.started != 0) source.rtp.RecordAllUpTo(source.rtp.highest);
     if (source.rtcp.started != 0) source.rtcp.RecordAllUpTo(source.rtcp.highest);
   }
-  for (abi::TransmitSource& source : slot.transmit) source.index.RestoreAtMark();
-  if (!whole) {
-    // Died between two configurations: numbering is kept, addresses are not, and the command comes again.
-    slot.ice = {};
-    return true;
-  }
-  const auto path_in_table = [&](uint8_t p) {
-    const abi::ValidatedPath& path = slot.ice.paths[p];
-    const Endpoint local = slot.config.ingress.local[path.local_index].ToEndpoint();
-    return context_.table.FindPath(local, path.remote.ToEndpoint()).flow != flow::kNoFlow;
-  };
+  for (abi::TransmitSource& source : slot.transmit.sources) source.index.RestoreAtMark();
+  slot.transmit.retired_count = std::min<uint16_t>(slot.transmit.retired_count, abi::kRetiredSources);
+}
+
+/// Validated addresses go back into the table. Nobody could be heard while we were away: timers begin again now.
+void CommandDrain::AdoptPaths(uint32_t index) {
+  abi::FlowSlot& slot = context_.slots[index];
   for (uint8_t p = 0; p < abi::kMaxValidatedPaths; ++p) {
     abi::ValidatedPath& path = slot.ice.paths[p];
-    const bool usable = path.state == 1 && path.local_index < 2 &&
-                        path.next_hop.port_id < context_.ports.size() &&
-                        slot.config.ingress.kind == abi::SideKind::kWebRtc && !path_in_table(p);
+    bool usable = path.state == 1 && path.local_index < 2 && path.next_hop.port_id < context_.ports.size() &&
+                  slot.config.ingress.kind == abi::SideKind::kWebRtc;
+    if (usable) {
+      const Endpoint local = slot.config.ingress.local[path.local_index].ToEndpoint();
+      usable = context_.table.FindPath(local, path.remote.ToEndpoint()).flow == flow::kNoFlow;
+    }
     if (!usable) {
       path = {};
       if (slot.ice.selected == p) slot.ice.selected = abi::kNoPath;
       continue;
     }
-    // Nobody could be heard while we were away: timers begin again now.
     path.last_check_ns = context_.now_ns;
     context_.table.AddPath(index, p);
   }
   if (slot.ice.selected >= abi::kMaxValidatedPaths) slot.ice.selected = abi::kNoPath;
   if (slot.ice.consent_ns != 0) slot.ice.consent_ns = context_.now_ns;
+}
+
+bool CommandDrain::SlotIsSound(uint32_t index) const {
+  const abi::FlowSlot& slot = context_.slots[index];
+  const LifeWord life = slot.life_word();
+  const abi::FlowRef ref{index, life.generation, life.owner, 0};
+  if (context_.slots.CheckRef(ref) != CommandStatus::kDone) return false;
+  if (life.state == SlotState::kUpdating) return true;
+  return life.state == SlotState::kLive &&
+         context_.slots.CheckConfig(ref, slot.config) == CommandStatus::kDone &&
+         PortsAreFree(index, slot.config);
+}
+
+bool CommandDrain::AdoptSlot(uint32_t index) {
+  abi::FlowSlot& slot = context_.slots[index];
+  const LifeWord life = slot.life_word();
+  ++active_flows_;
+  if (!SlotIsSound(index) || !MakeContexts(index)) {
+    slot.set_life({SlotState::kUpdating, life.owner, life.generation});  // nothing of it is in a table
+    Free(index);
+    return false;
+  }
+  AdoptNumbering(slot);
+  if (life.state == SlotState::kUpdating) {
+    // Died between two configurations: numbering is kept, addresses are not, and the command comes again.
+    slot.ice = {};
+    return true;
+  }
+  AdoptPaths(index);
   ApplyConfig(index);
   nodes::ArmIceTimer(index, context_);
   return true;

@@ -34,6 +34,9 @@ class CommandDrain {
   bool PortsAreFree(uint32_t index, const abi::FlowConfig& config) const;
   bool MakeContexts(uint32_t index);
   void ApplyConfig(uint32_t index);
+  bool SlotIsSound(uint32_t index) const;
+  static void AdoptNumbering(abi::FlowSlot& slot);
+  void AdoptPaths(uint32_t index);
   void Free(uint32_t index);
   void Answer(const abi::CommandHeader& header, abi::CommandStatus status);
 

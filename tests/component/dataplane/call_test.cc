@@ -236,6 +236,46 @@ TYPED_TEST(Call, HairpinDecryptsOnceAndEncryptsOnce) {
   EXPECT_EQ(bench.all_drops(), 0u);
 }
 
+TYPED_TEST(Call, BrowserToBrowserOnOneBox) {
+  // The embedded registrar joins two WebRTC legs directly.
+  DataplaneBench& bench = this->bench_;
+  const abi::FlowRef flows[2] = {Flow(0), Flow(1)};
+  WebRtcPeer browsers[2] = {{bench, flows[0], this->transform_}, {bench, flows[1], this->transform_}};
+  const Endpoint addresses[2] = {At("10.90.1.2:5000"), At("[fd90:1::2]:5000")};
+  abi::FlowConfig configs[2];
+  for (int i = 0; i < 2; ++i) {
+    configs[i] = BaseConfig();
+    configs[i].payload[1] = {126, 126};
+    configs[i].ingress = browsers[i].MakeIngress();
+    ASSERT_EQ(bench.Program(flows[i], configs[i]), abi::CommandStatus::kDone) << "not joined yet";
+    bench.Receive(0, addresses[i], browsers[i].gateway(addresses[i].address.family()),
+                  browsers[i].Check({.use_candidate = true}));
+  }
+  bench.Run();
+  bench.Sent(0);
+  for (int i = 0; i < 2; ++i) {
+    configs[i].egress.kind = abi::SideKind::kWebRtc;
+    configs[i].reverse = flows[1 - i];
+    ASSERT_EQ(bench.Program(flows[i], configs[i]), abi::CommandStatus::kDone);
+  }
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(bench.Install(flows[i], abi::KeyUse::kReceive, browsers[i].to_gateway()),
+              abi::CommandStatus::kDone);
+    ASSERT_EQ(bench.Install(flows[1 - i], abi::KeyUse::kSend, browsers[i].from_gateway()),
+              abi::CommandStatus::kDone);
+  }
+  for (int i = 0; i < 2; ++i) {
+    bench.Receive(0, addresses[i], browsers[i].gateway(addresses[i].address.family()),
+                  browsers[i].Protect(Rtp(126, 5, 800, 0xa0u + uint32_t(i), kVoice), 5));
+    bench.Run();
+    const auto sent = bench.Sent(0);
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_EQ(sent[0].destination, addresses[1 - i]);
+    EXPECT_EQ(browsers[1 - i].Unprotect(sent[0].payload, 5), Rtp(126, 5, 800, 0xa0u + uint32_t(i), kVoice));
+  }
+  EXPECT_EQ(bench.all_drops(), 0u);
+}
+
 TYPED_TEST(Call, LossOfConsentEndsTheLeg) {
   DataplaneBench& bench = this->bench_;
   GatewayCall call(bench, this->transform_, Flow(0), Flow(1));
@@ -259,6 +299,9 @@ TYPED_TEST(Call, LossOfConsentEndsTheLeg) {
   call.FromPhone(Rtp(0, 10, 320, 0xfe, kVoice));
   bench.Run();
   EXPECT_EQ(bench.Sent(DataplaneBench::kPublic).size(), 1u);
+  EXPECT_EQ(bench.Events().size(), 1u) << "selected again";
+  bench.Advance(std::chrono::milliseconds(30'100));
+  EXPECT_EQ(bench.Events().size(), 1u) << "and lost again";
 }
 
 TYPED_TEST(Call, ARestartedDataplaneCarriesOn) {

@@ -110,9 +110,22 @@ TEST_F(Media, NamesEachKindOfBadPacket) {
 TEST_F(Media, LimitsTheSourcesOfALeg) {
   for (uint32_t ssrc = 1; ssrc <= abi::kReceiveSources; ++ssrc) EXPECT_EQ(ToPhone(Secure(1, 1, ssrc)), 1u);
   EXPECT_EQ(ToPhone(Secure(1, 1, 99)), 0u);
+  EXPECT_EQ(bench_.drops(DropReason::kTooManySsrcs), 1u);
+}
+
+TEST_F(Media, ANinthSourceReplacesTheQuietestAndThatNeverComesBack) {
+  constexpr uint32_t kAll = abi::kTransmitSources + abi::kRetiredSources;
   for (uint32_t ssrc = 1; ssrc <= abi::kTransmitSources; ++ssrc) EXPECT_EQ(ToBrowser(1, ssrc), 1u);
-  EXPECT_EQ(ToBrowser(1, 99), 0u);
-  EXPECT_EQ(bench_.drops(DropReason::kTooManySsrcs), 2u);
+  EXPECT_EQ(ToBrowser(2, 1), 1u);  // 1 speaks again: 2 is the quietest now
+  EXPECT_EQ(ToBrowser(1, 9), 1u);
+  EXPECT_EQ(ToBrowser(3, 1), 1u);
+  EXPECT_EQ(ToBrowser(2, 2), 0u) << "its indices are forgotten, so its SSRC is burnt";
+  EXPECT_EQ(bench_.drops(DropReason::kTooManySsrcs), 1u);
+  for (uint32_t ssrc = 10; ssrc <= kAll; ++ssrc) EXPECT_EQ(ToBrowser(1, ssrc), 1u);
+  EXPECT_EQ(ToBrowser(1, kAll + 1), 0u) << "more than can be remembered";
+  bench_.Restart();
+  EXPECT_EQ(ToBrowser(2, 2), 0u);
+  EXPECT_EQ(ToBrowser(2, kAll), 1u);
 }
 
 TEST_F(Media, WaitsForKeys) {
@@ -205,7 +218,7 @@ TEST_F(Media, ANewKeyStartsNumberingAnew) {
 
 TEST_F(Media, TranslatesReportsAboutARenumberedStream) {
   for (uint16_t n : {5000, 5001, 100, 101, 102}) ToBrowser(n);  // 101 confirms the restart and leaves as 5002
-  const uint16_t offset = bench_.slot(call_.out).transmit[0].index.offset;
+  const uint16_t offset = bench_.slot(call_.out).transmit.sources[0].index.offset;
   ASSERT_EQ(offset, uint16_t(5002 - 101));
   call_.FromBrowser(call_.browser.ProtectRtcp(ReceiverReport(kSsrc, 0xfe, 0x10000 + 5003), 1));
   bench_.Run();
