@@ -96,7 +96,7 @@ class Runner {
     job.packet = packet.data();
     job.capacity = uint32_t(packet.size());
     job.header_bytes = rtp ? 12 : 8;
-    job.ssrc = job.length >= 12 ? LoadBe32(packet.data() + (rtp ? 8 : 4)) : 0;
+    job.ssrc = job.length >= (rtp ? 12 : 8) ? LoadBe32(packet.data() + (rtp ? 8 : 4)) : 0;
     job.index = index;
     job.kind = kind;
     if (direction_ == srtp::Direction::kProtect) {

@@ -1,0 +1,124 @@
+#pragma once
+#include <intel-ipsec-mb.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "dataplane/srtp/key_derivation.h"
+#include "dataplane/srtp/packet_index.h"
+#include "dataplane/srtp/transform.h"
+
+namespace linegate::crypto {
+
+/// RFC 3711 section 3.4: the word of E flag and index behind an SRTCP packet.
+inline constexpr uint32_t kSrtcpIndexBytes = 4;
+inline constexpr uint32_t kSrtcpEncrypted = 0x80000000;
+inline constexpr uint32_t kRtcpHeaderBytes = 8;
+
+/// Where the part of the packet that is encrypted begins. Pre: the transform has checked the job.
+inline uint32_t ClearBytes(const srtp::CryptoJob& job) {
+  return job.kind == srtp::PacketKind::kRtp ? job.header_bytes : kRtcpHeaderBytes;
+}
+
+/// True if two tags are equal, in time that does not depend on what they hold.
+template <size_t kBytes>
+inline bool SameTag(const uint8_t* a, const uint8_t* b) {
+  static_assert(kBytes >= 8 && kBytes <= 16);
+  constexpr size_t kRest = kBytes - 8;  // the two words may overlap
+  return ((LoadBe64(a) ^ LoadBe64(b)) | (LoadBe64(a + kRest) ^ LoadBe64(b + kRest))) == 0;
+}
+
+/// Session keys of AES_CM_128_HMAC_SHA1_80 for RTP or RTCP, ready for use.
+struct CounterModeKeys {
+  // The salt as the two words of an IV, so that an IV costs two XORs.
+  uint64_t salt_high = 0;
+  uint64_t salt_low = 0;
+  uint8_t hmac_inner[IMB_SHA1_DIGEST_SIZE_IN_BYTES] = {};  ///< SHA-1 state behind (key XOR ipad), RFC 2104
+  uint8_t hmac_outer[IMB_SHA1_DIGEST_SIZE_IN_BYTES] = {};
+  alignas(16) uint8_t round_keys[11 * IMB_AES_BLOCK_SIZE] = {};
+
+  /// RFC 3711 section 4.1.1: (salt * 2^16) XOR (SSRC * 2^64) XOR (index * 2^16).
+  void WriteIv(uint32_t ssrc, uint64_t index, uint8_t* iv) const {
+    StoreBe64(iv, salt_high ^ ssrc);
+    StoreBe64(iv + 8, salt_low ^ index << 16);
+  }
+};
+
+/// Session salt of an AEAD profile for RTP or RTCP.
+struct GcmSalt {
+  uint64_t high = 0;
+  uint32_t low = 0;
+
+  /// RFC 7714 section 8.1: 00 00, SSRC, ROC, SEQ; section 9.1: 00 00, SSRC, 00 00, SRTCP index. Both are the
+  /// SSRC and the index as a 48-bit number, XORed with the salt.
+  void WriteIv(uint32_t ssrc, uint64_t index, uint8_t* iv) const {
+    StoreBe64(iv, high ^ (uint64_t{ssrc} << 16 | index >> 32));
+    StoreBe32(iv + 8, low ^ uint32_t(index));
+  }
+};
+
+/// The expanded keys of one direction. Private to the driver. The transform reads the profile and casts to
+/// one of the two classes below. Both begin on a cache line, with what RTP needs first.
+class IpsecMbContext : public srtp::CryptoContext {
+ public:
+  /// Errors: unsupported profile, wrong length of key or salt, failed derivation.
+  static Result<std::unique_ptr<srtp::CryptoContext>> Create(IMB_MGR& manager, const srtp::MasterKey& key,
+                                                             srtp::Direction direction);
+  srtp::Profile profile() const { return profile_; }
+  srtp::Direction direction() const { return direction_; }
+
+ protected:
+  IpsecMbContext(srtp::Profile profile, srtp::Direction direction)
+      : profile_(profile), direction_(direction) {}
+
+ private:
+  srtp::Profile profile_;
+  srtp::Direction direction_;
+};
+
+class alignas(64) CounterModeContext final : public IpsecMbContext {
+ public:
+  CounterModeContext(IMB_MGR& manager, const srtp::SessionKeys& keys, srtp::Profile profile,
+                     srtp::Direction direction);
+  CounterModeContext(const CounterModeContext&) = delete;
+  CounterModeContext& operator=(const CounterModeContext&) = delete;
+  ~CounterModeContext() override;
+
+  const CounterModeKeys& KeysOf(srtp::PacketKind kind) const {
+    return kind == srtp::PacketKind::kRtp ? rtp_ : rtcp_;
+  }
+
+ private:
+  CounterModeKeys rtp_;
+  CounterModeKeys rtcp_;
+};
+// What an RTP packet touches lies in the first four cache lines (kContextLines in ipsec_mb_transform.cc).
+static_assert(sizeof(CounterModeKeys) == 240 && sizeof(CounterModeContext) == 512);
+
+class alignas(64) GcmContext final : public IpsecMbContext {
+ public:
+  GcmContext(IMB_MGR& manager, const srtp::SessionKeys& keys, srtp::Profile profile,
+             srtp::Direction direction);
+  GcmContext(const GcmContext&) = delete;
+  GcmContext& operator=(const GcmContext&) = delete;
+  ~GcmContext() override;
+
+  const GcmSalt& SaltOf(srtp::PacketKind kind) const {
+    return kind == srtp::PacketKind::kRtp ? rtp_salt_ : rtcp_salt_;
+  }
+  const gcm_key_data& KeyOf(srtp::PacketKind kind) const {
+    return kind == srtp::PacketKind::kRtp ? rtp_key_ : rtcp_key_;
+  }
+
+ private:
+  GcmSalt rtp_salt_;
+  GcmSalt rtcp_salt_;
+  // The library aligns its type only where LINUX is defined.
+  alignas(64) gcm_key_data rtp_key_ = {};
+  alignas(64) gcm_key_data rtcp_key_ = {};
+};
+// Salts in the first cache line, RTP's round keys from the second on.
+static_assert(sizeof(gcm_key_data) <= 1024 && sizeof(GcmContext) == 64 + 2 * 1024);
+
+}  // namespace linegate::crypto

@@ -1,0 +1,114 @@
+#include "drivers/crypto/ipsec_mb_counter_mode.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "drivers/crypto/ipsec_mb_context.h"
+
+namespace linegate::crypto {
+
+using srtp::CryptoJob;
+using srtp::JobStatus;
+using srtp::PacketKind;
+
+namespace {
+
+using Jobs = std::span<CryptoJob* const>;
+
+const CounterModeKeys& KeysOf(const CryptoJob& job) {
+  return static_cast<const CounterModeContext*>(job.context)->KeysOf(job.kind);
+}
+
+bool IsRtcp(const CryptoJob& job) { return job.kind == PacketKind::kRtcp; }
+
+void SetAll(Jobs jobs, JobStatus status) {
+  for (CryptoJob* job : jobs) job->status = status;
+}
+
+}  // namespace
+
+// While a burst runs, `length` of each job is that of the packet alone, before and behind protection: header
+// and payload. An SRTCP packet's index word, then the tag, stand behind it.
+
+bool CounterModeBurst::Cipher(IMB_MGR& manager, Jobs jobs) {
+  uint32_t count = 0;
+  for (const CryptoJob* job : jobs) {
+    const uint32_t clear_bytes = ClearBytes(*job);
+    if (job->length == clear_bytes) continue;  // no payload
+    const CounterModeKeys& keys = KeysOf(*job);
+    keys.WriteIv(job->ssrc, job->index, ivs_[count].data());
+    IMB_JOB& work = work_[count];
+    work.src = job->packet;
+    work.dst = job->packet + clear_bytes;
+    work.cipher_start_src_offset_in_bytes = clear_bytes;
+    work.msg_len_to_cipher_in_bytes = job->length - clear_bytes;
+    work.enc_keys = keys.round_keys;
+    work.key_len_in_bytes = IMB_KEY_128_BYTES;
+    work.iv = ivs_[count].data();
+    work.iv_len_in_bytes = IMB_AES_BLOCK_SIZE;
+    ++count;
+  }
+  return count == 0 || IMB_SUBMIT_CIPHER_BURST_NOCHECK(&manager, work_.data(), count, IMB_CIPHER_CNTR,
+                                                       IMB_DIR_ENCRYPT, IMB_KEY_128_BYTES) == count;
+}
+
+bool CounterModeBurst::Hash(IMB_MGR& manager, Jobs jobs) {
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    const CryptoJob& job = *jobs[i];
+    // RFC 3711 section 4.2: the tag covers the packet and, of SRTP, the rollover counter behind it; of SRTCP,
+    // the index word, which stands there already.
+    if (!IsRtcp(job)) StoreBe32(job.packet + job.length, srtp::RolloverCounterOf(job.index));
+    const CounterModeKeys& keys = KeysOf(job);
+    IMB_JOB& work = work_[i];
+    work.src = job.packet;
+    work.hash_start_src_offset_in_bytes = 0;
+    work.msg_len_to_hash_in_bytes = job.length + 4;
+    work.auth_tag_output = digests_[i].data();
+    work.auth_tag_output_len_in_bytes = digests_[i].size();
+    work.u.HMAC._hashed_auth_key_xor_ipad = keys.hmac_inner;
+    work.u.HMAC._hashed_auth_key_xor_opad = keys.hmac_outer;
+  }
+  return IMB_SUBMIT_HASH_BURST_NOCHECK(&manager, work_.data(), uint32_t(jobs.size()), IMB_AUTH_HMAC_SHA_1) ==
+         jobs.size();
+}
+
+void CounterModeBurst::Protect(IMB_MGR& manager, Jobs jobs) noexcept {
+  for (CryptoJob* job : jobs) {
+    if (IsRtcp(*job)) StoreBe32(job->packet + job->length, kSrtcpEncrypted | uint32_t(job->index));
+  }
+  if (!Cipher(manager, jobs) || !Hash(manager, jobs)) return SetAll(jobs, JobStatus::kRefused);
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    CryptoJob& job = *jobs[i];
+    if (IsRtcp(job)) job.length += kSrtcpIndexBytes;
+    std::memcpy(job.packet + job.length, digests_[i].data(), kTagBytes);
+    job.length += kTagBytes;
+    job.status = JobStatus::kDone;
+  }
+}
+
+void CounterModeBurst::Unprotect(IMB_MGR& manager, Jobs jobs) noexcept {
+  const auto overhead = [](const CryptoJob& job) {
+    return uint32_t(kTagBytes + (IsRtcp(job) ? kSrtcpIndexBytes : 0));
+  };
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    CryptoJob& job = *jobs[i];
+    std::memcpy(received_tags_[i].data(), job.packet + job.length - kTagBytes, kTagBytes);
+    job.length -= overhead(job);
+  }
+  const bool hashed = Hash(manager, jobs);
+  std::array<CryptoJob*, kMaxJobs> verified;
+  size_t count = 0;
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    CryptoJob& job = *jobs[i];
+    if (hashed && SameTag<kTagBytes>(digests_[i].data(), received_tags_[i].data())) {
+      verified[count++] = &job;
+    } else {
+      job.length += overhead(job);
+      job.status = hashed ? JobStatus::kBadTag : JobStatus::kRefused;
+    }
+  }
+  const auto good = Jobs(verified).first(count);
+  SetAll(good, Cipher(manager, good) ? JobStatus::kDone : JobStatus::kRefused);
+}
+
+}  // namespace linegate::crypto
