@@ -174,9 +174,9 @@ void DataplaneBench::Inject(const abi::FlowRef& flow, const Endpoint& local, con
   record.local = abi::SocketAddress::From(local);
   record.remote = abi::SocketAddress::From(remote);
   record.payload_bytes = uint32_t(payload.size());
-  std::vector<uint8_t> bytes(sizeof record + payload.size());
-  std::memcpy(bytes.data(), &record, sizeof record);
-  std::copy(payload.begin(), payload.end(), bytes.begin() + sizeof record);
+  const auto* header = reinterpret_cast<const uint8_t*>(&record);
+  std::vector<uint8_t> bytes(header, header + sizeof record);
+  bytes.insert(bytes.end(), payload.begin(), payload.end());
   LG_FATAL(producer.TryWrite(uint32_t(abi::InjectKind::kToLeg), bytes));
 }
 
