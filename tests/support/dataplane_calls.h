@@ -1,4 +1,6 @@
 #pragma once
+#include <gtest/gtest.h>
+
 #include "tests/support/webrtc_peer.h"
 
 namespace linegate::test {
