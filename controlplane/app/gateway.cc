@@ -21,6 +21,8 @@ namespace {
 constexpr Duration kPollBusy = std::chrono::milliseconds(1);
 constexpr Duration kPollIdle = std::chrono::milliseconds(10);
 constexpr Duration kReattachInterval = std::chrono::milliseconds(500);
+/// Without a dataplane nobody watches consent; this long after its last beat no browser has any left (RFC 7675 section 5.1).
+constexpr Duration kDataplaneGrace = std::chrono::seconds(30);
 
 template <typename T>
 MutableByteView BytesOf(T& record) {
@@ -71,9 +73,13 @@ Status Gateway::StartParts() {
   if (!bindings) return MakeUnexpected(std::move(bindings).error());
   bindings_ = std::move(bindings).value();
   auto next_hops = NextHops::Start(runtime_, config_.media, [this] {
-    if (media_ == nullptr) return;
-    media_->OnNextHopChanged();
-    Pump();
+    // A router's new address is told once for every destination behind it: all are looked at together.
+    if (media_ == nullptr || std::exchange(next_hops_moved_, true)) return;
+    runtime_.Post([this] {
+      next_hops_moved_ = false;
+      media_->OnNextHopChanged();
+      Pump();
+    });
   });
   if (!next_hops) return MakeUnexpected(std::move(next_hops).error());
   next_hops_ = std::move(next_hops).value();
@@ -135,7 +141,9 @@ Status Gateway::StartTrunk() {
   auto trunk = net::SofiaTrunk::Start(
       options, [this](std::function<void()> work) { runtime_.Post(std::move(work)); },
       [this](sip::Event event) {
-        core_->Handle(MonotonicNow(), event);
+        const TimePoint now = MonotonicNow();
+        media_->AdvanceTo(now);  // what the call asks of media happens at this time, not at the last event's
+        core_->Handle(now, event);
         Pump();
       });
   if (!trunk) return MakeUnexpected(std::move(trunk).error());
@@ -317,6 +325,7 @@ void Gateway::ArmTimer(TimePoint now) {
   timer_ = runtime_.CallAt(timer_due_, [this] {
     timer_.reset();
     const TimePoint fired = MonotonicNow();
+    media_->AdvanceTo(fired);
     wss_->HandleTimeout(fired);
     core_->HandleTimeout(fired);
     media_->HandleTimeout(fired);
@@ -337,13 +346,26 @@ void Gateway::PollLink() {
 
 /// A dataplane that stopped cleanly has unlinked its region and the next one makes another file.
 void Gateway::ReattachIfGone(TimePoint now) {
-  if (link_.dataplane_up(now) || now - last_attach_attempt_ < kReattachInterval) return;
+  if (link_.dataplane_up(now)) {
+    dataplane_seen_ = now;
+    return;
+  }
+  if (now - last_attach_attempt_ < kReattachInterval) return;
   last_attach_attempt_ = now;
+  if (now - dataplane_seen_ >= kDataplaneGrace) EndCallsWithoutMedia(now);
   auto link = link::ShmLink::Attach(abi::LinkPath(config_.media.runtime_directory), config_.media.hash, config_.media.workers,
                                     config_.media.flows_per_worker);
   if (!link || !link->dataplane_up(now)) return;
   link_ = std::move(link).value();
   OnDataplaneRestarted();
+}
+
+void Gateway::EndCallsWithoutMedia(TimePoint now) {
+  const std::vector<session::CallView> calls = media_->Calls(session::Redaction::kRedacted);
+  if (calls.empty()) return;
+  ops::LogError("dataplane_gone", {{"calls_ended", calls.size()}});
+  for (const session::CallView& call : calls) core_->EndCall(now, call.id);
+  link_moved_ = true;
 }
 
 /// No journal yet: what an earlier control plane programmed belongs to calls nobody can end any more.

@@ -66,6 +66,7 @@ class Gateway final : private net::WssHandler, private link::LinkHandler {
   void ArmTimer(TimePoint now);
   void PollLink();
   void ReattachIfGone(TimePoint now);
+  void EndCallsWithoutMedia(TimePoint now);
   void ForgetCallsOfPredecessor();
 
   // gateway_views.cc: what linegatectl shows.
@@ -92,7 +93,9 @@ class Gateway final : private net::WssHandler, private link::LinkHandler {
   TimePoint timer_due_{};
   bool pumping_ = false;
   bool link_moved_ = false;
+  bool next_hops_moved_ = false;  ///< a look at all of them is posted
   TimePoint last_attach_attempt_{};
+  TimePoint dataplane_seen_ = MonotonicNow();
 };
 
 }  // namespace linegate::app

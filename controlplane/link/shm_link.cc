@@ -121,7 +121,11 @@ std::array<uint8_t, 16> ShmLink::ice_key() const {
 }
 
 void ShmLink::NoteSequence(uint64_t sequence) {
-  region_view_.header().last_command_sequence.store(sequence, std::memory_order_release);
+  // A repeated command carries an old number, and the workers raise this word too.
+  auto& last = region_view_.header().last_command_sequence;
+  uint64_t seen = last.load(std::memory_order_relaxed);
+  while (seen < sequence && !last.compare_exchange_weak(seen, sequence, std::memory_order_release)) {
+  }
 }
 
 void ShmLink::ReadCounters(uint16_t worker, abi::WorkerCounters& out) const {

@@ -144,6 +144,7 @@ TEST_F(ShmLinkTest, HeartbeatsTellLifeFromDeath) {
 TEST_F(ShmLinkTest, SequencesContinueAboveThePredecessors) {
   EXPECT_EQ(link_->first_sequence(), 42u);
   link_->NoteSequence(50);
+  link_->NoteSequence(47);  // a command sent again
   auto successor = ShmLink::Attach(abi::LinkPath(directory_), 5, 2, 16);
   EXPECT_EQ(successor->first_sequence(), 51u);
 }
