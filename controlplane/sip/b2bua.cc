@@ -185,6 +185,9 @@ void B2bua::Core::HandleOutOfDialog(TimePoint now, const RequestReceived& event)
 void B2bua::Core::HandleInvite(TimePoint now, const RequestReceived& event, const Route& route) {
   const auto* browser = std::get_if<WssPeer>(&event.from);
   const DialogKey names = KeyOfRequest(event.request);
+  if (BodyKindOf(event.request) == BodyKind::kMultipartWithSdp)
+    return context_.Refuse(event.transaction, event.request, 415, "Unsupported Media Type",
+                           {{"Accept", "application/sdp"}});
   std::optional<CallDirectory::RetryKey> retry_key;
   if (browser != nullptr) {
     retry_key = {browser->flow, names.call_id, names.remote_tag};
@@ -194,9 +197,6 @@ void B2bua::Core::HandleInvite(TimePoint now, const RequestReceived& event, cons
       return calls_.Update(challenged->key());
     }
   }
-  if (BodyKindOf(event.request) == BodyKind::kMultipartWithSdp)
-    return context_.Refuse(event.transaction, event.request, 415, "Unsupported Media Type",
-                           {{"Accept", "application/sdp"}});
   if (calls_.size() >= config_.limits.max_calls ||
       (browser != nullptr && calls_.CountOfFlow(browser->flow) >= config_.limits.max_calls_per_flow)) {
     ++context_.counters.over_limit;
@@ -264,14 +264,18 @@ std::string B2bua::Core::CallerToken(TimePoint now, const RequestReceived& event
 }
 
 void B2bua::Core::ApplyBindings(TimePoint now, const std::vector<RegistrationDesk::Bound>& bound) {
-  for (const RegistrationDesk::Bound& binding : bound)
+  for (const RegistrationDesk::Bound& binding : bound) {
+    const auto stored = bindings_.FindByToken(binding.token, now);
+    if (!stored) continue;
+    const ContactTarget contact{binding.token, stored->contact_uri, binding.flow};
     for (const CallKey key : calls_.OfToken(binding.token)) {
       Call* call = calls_.Find(key);
       if (call == nullptr) continue;
       calls_.Attach(key, binding.flow);
-      call->HandleFlowBound(now, binding.token, binding.flow);
+      call->HandleFlowBound(now, contact);
       calls_.Update(key);
     }
+  }
 }
 
 void B2bua::Core::On(TimePoint now, const CancelReceived& event) {

@@ -345,21 +345,19 @@ bool Call::IsPeer(const DialogKey& key, const Peer& from) const {
   return false;
 }
 
-void Call::HandleFlowBound(TimePoint now, std::string_view token, FlowToken flow) {
-  if (awaited_contact_ && awaited_contact_->token == token && state_ == State::kRouting) {
-    const ContactTarget target{awaited_contact_->token, awaited_contact_->contact_uri, flow};
-    RingContacts(now, {target});
+void Call::HandleFlowBound(TimePoint now, const ContactTarget& contact) {
+  if (awaited_contact_ && awaited_contact_->token == contact.token && state_ == State::kRouting) {
+    // By the URI of this registration: a page that was loaded again answers 404 to the one it had before.
+    RingContacts(now, {contact});
     return;
   }
-  bool all_connected = true;
   for (const auto& party : parties_) {
-    if (!token.empty() && party->token == token) {
-      party->dialog.peer = WssPeer{flow};
-      party->connected = true;
-    }
-    all_connected &= party->connected;
+    if (contact.token.empty() || party->token != contact.token) continue;
+    party->dialog.peer = WssPeer{contact.flow};
+    party->connected = true;
   }
-  if (all_connected) Disarm(Deadline::kGrace);
+  // Forks that lost may stay away; the two who talk are what counts.
+  if (caller().connected && (chosen_ == kCaller || parties_[chosen_]->connected)) Disarm(Deadline::kGrace);
 }
 
 std::optional<TimePoint> Call::NextTimeout() const {

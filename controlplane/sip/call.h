@@ -65,8 +65,8 @@ class Call {
   void HandleFailure(TimePoint now, ClientTransactionId transaction, FailureReason reason);
   void HandleAckTimeout(TimePoint now, ServerTransactionId transaction);
   void HandleFlowClosed(TimePoint now, FlowToken flow);
-  /// The browser of `token` is reached over `flow` from now on.
-  void HandleFlowBound(TimePoint now, std::string_view token, FlowToken flow);
+  /// The browser of `contact.token` is reached over `contact.flow` and by `contact.contact_uri` from now on.
+  void HandleFlowBound(TimePoint now, const ContactTarget& contact);
   void HandleTimeout(TimePoint now);
   std::optional<TimePoint> NextTimeout() const;
   /// Ends both sides. `reason`: value of a Reason header (RFC 3326) or empty.

@@ -56,6 +56,19 @@ TEST_F(LocalFork, AnAnswerThatCrossesTheCancelIsAcknowledgedAndEnded) {
   EXPECT_EQ(b2bua->Calls().at(0).state, "confirmed");
 }
 
+TEST_F(LocalFork, PageThatLostAndLeftDoesNotEndTheCallOfTheOthers) {
+  Response(1, Reply(SentRequest(1), 180, "Ringing", "b1"));
+  Response(2, Ok(2, "c1", "c.invalid"));
+  const Message answer = Sent(1);
+  Response(1, Reply(SentRequest(1), 487, "Request Terminated", "b1"));
+  FromBrowser(1, 0, InDialog(invite, answer, "ACK", 7001));
+  Give(FlowClosed{FlowToken(2)});
+  Give(FlowClosed{FlowToken(1)});
+  RegisterLocal(8, "1001", "aaa");
+  EXPECT_THAT(Advance(std::chrono::seconds(60)), IsEmpty());
+  EXPECT_EQ(b2bua->Calls().at(0).state, "confirmed");
+}
+
 TEST_F(LocalFork, BusyOnOnePageLeavesTheOtherRinging) {
   EXPECT_THAT(Response(1, Reply(SentRequest(1), 486, "Busy Here", "b1")), IsEmpty());
   EXPECT_THAT(Response(2, Reply(SentRequest(2), 404, "Not Found", "c1")), ElementsAre("t2 486 Busy Here"));

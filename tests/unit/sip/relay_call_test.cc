@@ -91,6 +91,16 @@ TEST_F(RelayCall, ChallengeKeepsTheCallForItsRetry) {
             Header(retry, "Proxy-Authorization"));  // RFC 3261 section 13.2.2.4
 }
 
+TEST_F(RelayCall, RetryWithSdpInsideAMultipartBodyIsRefused) {
+  Message invite = JssipInvite("1001@relay.example", "sip:1003@relay.example");
+  FromBrowser(1, 1, invite);
+  Response(base + 1, Reply(Message(Sent(0)), 407, "Proxy Authentication Required", "k1"));
+  invite.Set("CSeq", "7002 INVITE");
+  invite.Set("Content-Type", "multipart/mixed;boundary=x");
+  invite.body = "--x\r\nContent-Type: application/sdp\r\n";
+  EXPECT_THAT(FromBrowser(1, 2, invite), ElementsAre("t2 415 Unsupported Media Type"));
+}
+
 TEST_F(RelayCall, ChallengeWithoutARetryIsForgottenAfter32Seconds) {
   FromBrowser(1, 1, JssipInvite("1001@relay.example", "sip:1003@relay.example"));
   Response(base + 1, Reply(Message(Sent(0)), 401, "Unauthorized", "k1"));
@@ -172,6 +182,14 @@ TEST_F(RelayCall, UnknownTokenIs404AndKnownOneWaitsForItsConnection) {
   FromTrunk(3, KamailioInvite(token, "c3"));
   RegisterRelayed(9, "1001", "aaa");
   EXPECT_EQ(Describe(actions.at(1)), Number(2) + " flow9 INVITE sip:aaa@x.invalid;transport=ws");
+}
+
+TEST_F(RelayCall, WaitingCallRingsAPageThatWasLoadedAgainByItsNewContact) {
+  const std::string reloaded = RegisterRelayed(4, "1001", "before", "<urn:uuid:7>");
+  Give(FlowClosed{FlowToken(4)});
+  EXPECT_THAT(FromTrunk(2, KamailioInvite(reloaded, "c2")), IsEmpty());
+  EXPECT_EQ(RegisterRelayed(5, "1001", "after", "<urn:uuid:7>"), reloaded);
+  EXPECT_THAT(Describe(actions.at(1)), testing::EndsWith(" flow5 INVITE sip:after@x.invalid;transport=ws"));
 }
 
 TEST_F(RelayCall, StoredContactRingsAfterARestart) {
