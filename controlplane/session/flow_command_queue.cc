@@ -1,5 +1,6 @@
 #include "controlplane/session/flow_command_queue.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "dataplane/base/check.h"
@@ -82,10 +83,8 @@ void FlowCommandQueue::HandleTimeout(TimePoint now) {
     repeats_.erase(repeats_.begin());
     Flow& flow = flows_.at(key);
     flow.under_way->repeat_at.reset();
-    if (flow.under_way->attempts < kMaxAttempts) {
-      flow.queued = true;
-      ready_.push_back(key);
-    }
+    flow.queued = true;
+    ready_.push_back(key);
   }
 }
 
@@ -134,8 +133,8 @@ std::optional<FlowCommand> FlowCommandQueue::PollCommand(TimePoint now) {
       flow.under_way = UnderWay{*type, next_sequence_++, 0, std::nullopt};
     }
     UnderWay& under_way = *flow.under_way;
-    under_way.repeat_at = now + kFirstRepeat * (1 << under_way.attempts);
-    ++under_way.attempts;
+    under_way.repeat_at = now + kFirstRepeat * (1 << under_way.doublings);
+    under_way.doublings = std::min(under_way.doublings + 1, kMaxDoublings);
     repeats_.insert({*under_way.repeat_at, key});
     return Build(flow, under_way.type, under_way.sequence);
   }

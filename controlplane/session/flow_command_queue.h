@@ -19,10 +19,11 @@ enum class FlowCommandType : uint8_t { kProgram, kReceiveKeys, kSendKeys, kRemov
 /// Brings every flow slot of the dataplane to the state the sessions want. Theory of operation: the queue
 /// keeps, per flow, the wanted configuration and keys and which of them the worker has not confirmed. One
 /// command per flow is under way at a time, because a worker recognises a repetition only of a slot's last
-/// sequence; it is repeated after 50 ms, then after twice that and so on, kMaxAttempts times in all, then it
-/// waits for a late answer or for ReprogramAll (another dataplane has taken over). What changes meanwhile is
-/// merged, so memory is bounded by the number of flows and a burst of re-offers costs two commands. Order
-/// within a flow: configuration, receive keys, send keys; removal replaces everything.
+/// sequence; it is repeated after 50 ms, then after twice that and so on up to 6.4 s, until it is answered (a
+/// worker may have stood still behind a full ring) or ReprogramAll begins anew (another dataplane has taken
+/// over). What changes meanwhile is merged, so memory is bounded by the number of flows and a burst of
+/// re-offers costs two commands. Order within a flow: configuration, receive keys, send keys; removal
+/// replaces everything.
 ///
 ///   Program(f, c1)  -> PollCommand: ProgramFlow seq 1
 ///   Program(f, c2), Install(f, keys)   (nothing to poll: seq 1 is not answered)
@@ -31,7 +32,7 @@ enum class FlowCommandType : uint8_t { kProgram, kReceiveKeys, kSendKeys, kRemov
 class FlowCommandQueue {
  public:
   static constexpr Duration kFirstRepeat = std::chrono::milliseconds(50);
-  static constexpr int kMaxAttempts = 8;
+  static constexpr int kMaxDoublings = 7;
 
   explicit FlowCommandQueue(uint64_t first_sequence) : next_sequence_(first_sequence) {}
 
@@ -64,7 +65,7 @@ class FlowCommandQueue {
   struct UnderWay {
     FlowCommandType type;
     uint64_t sequence;
-    int attempts = 0;
+    int doublings = 0;
     std::optional<TimePoint> repeat_at;
   };
   struct Flow {

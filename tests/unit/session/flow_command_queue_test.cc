@@ -117,6 +117,21 @@ TEST_F(FlowCommandQueueTest, RepeatsWithDoublingAndKeepsTheSequence) {
   EXPECT_EQ(queue.NextTimeout(), std::nullopt);
 }
 
+TEST_F(FlowCommandQueueTest, RemovalIsRepeatedUntilItIsAnswered) {
+  queue.Program(kFlow, Config(0));
+  queue.Remove(kFlow);
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    EXPECT_EQ(Poll(), "remove 3 #1");
+    ASSERT_TRUE(queue.NextTimeout());
+    EXPECT_LE(*queue.NextTimeout() - now, 6400ms);
+    now = *queue.NextTimeout();
+    queue.HandleTimeout(now);
+  }
+  EXPECT_TRUE(Done(1));
+  EXPECT_EQ(queue.flow_count(), 0u);
+  EXPECT_FALSE(queue.NextTimeout());
+}
+
 TEST_F(FlowCommandQueueTest, AnswerBetweenTimeoutAndPollCancelsTheRepetition) {
   queue.Program(kFlow, Config(0));
   Poll();
