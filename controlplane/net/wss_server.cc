@@ -1,6 +1,5 @@
 #include "controlplane/net/wss_server.h"
 
-#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -305,9 +304,12 @@ awaitable<void> Connection::SayGoodbye() {
 awaitable<error_code> Connection::Write(std::string head, std::string_view body) {
   ExpireAfter(core_->options.http_idle_timeout +
               std::chrono::seconds(body.size() / kSlowestReaderBytesPerSecond));
-  const std::array<asio::const_buffer, 2> buffers{asio::buffer(head), asio::buffer(body)};
-  auto [error, bytes] = co_await asio::async_write(ws_.next_layer(), buffers, kAsTuple);
-  co_return error;
+  // One buffer at a time. Given two, async_write over Boost 1.81's flat_stream reports success after the first when
+  // the second is larger than 16 KiB (seen with Debian 12's packages; a page then never arrives).
+  auto [error, bytes] = co_await asio::async_write(ws_.next_layer(), asio::buffer(head), kAsTuple);
+  if (error || body.empty()) co_return error;
+  auto [body_error, body_bytes] = co_await asio::async_write(ws_.next_layer(), asio::buffer(body), kAsTuple);
+  co_return body_error;
 }
 
 awaitable<void> Connection::ReadMessages() {

@@ -67,6 +67,7 @@ class WssServerTest : public ::testing::Test {
       StaticSite site;
       site.Put("/index.html", {"text/html; charset=utf-8", "<p>page</p>"});
       site.Put("/config.json", {"application/json", "{}"});
+      site.Put("/large.js", {"text/javascript", std::string(300'000, 'x')});
       return Result<StaticSite>(std::move(site));
     };
   }
@@ -429,6 +430,14 @@ TEST_F(WssServerTest, ServesFilesOnAKeptConnection) {
   EXPECT_THAT(browser->Request("GET /none HTTP/1.1\r\nHost: g\r\n\r\n"), StartsWith("HTTP/1.1 404 "));
   EXPECT_THAT(browser->Request(kGetPage), StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_EQ(Counters().http_requests, 4u);
+}
+
+TEST_F(WssServerTest, FilesOfManyTlsRecordsArriveWhole) {
+  Start();
+  auto browser = Client();
+  EXPECT_THAT(browser->Request("GET /large.js HTTP/1.1\r\nHost: g\r\n\r\n"),
+              EndsWith("\r\n\r\n" + std::string(300'000, 'x')));
+  EXPECT_THAT(browser->Request(kGetPage), EndsWith("<p>page</p>"));
 }
 
 TEST_F(WssServerTest, HeadHasLengthButNoBody) {
