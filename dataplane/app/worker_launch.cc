@@ -13,6 +13,7 @@
 #include "dataplane/base/rng.h"
 #include "dataplane/base/time.h"
 #include "dataplane/worker/worker.h"
+#include "drivers/crypto/ipsec_mb_transform.h"
 #include "drivers/crypto/libsrtp_transform.h"
 #include "drivers/crypto/openssl_hmac_sha1.h"
 
@@ -68,7 +69,11 @@ Result<std::unique_ptr<srtp::SrtpTransform>> MakeTransform(settings::SrtpEngine 
   if (engine == settings::SrtpEngine::kLibsrtp2) {
     return std::unique_ptr<srtp::SrtpTransform>(std::make_unique<crypto::LibsrtpTransform>());
   }
-  return Fail("[srtp] engine \"ipsec-mb\" is not in this build; set engine = \"libsrtp2\"");
+  auto transform = crypto::IpsecMbTransform::Create();
+  if (!transform) {
+    return Fail("[srtp] engine: " + transform.error().message() + "; set engine = \"libsrtp2\"");
+  }
+  return std::unique_ptr<srtp::SrtpTransform>(*std::move(transform));
 }
 
 std::vector<int> ChooseCores(const settings::DataplaneSettings& settings, const std::vector<int>& usable) {

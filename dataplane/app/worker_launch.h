@@ -15,7 +15,7 @@
 
 namespace linegate::app {
 
-/// The SRTP engine of the settings. Errors: not in this build. Never another engine instead.
+/// The SRTP engine of the settings. Errors: the processor cannot run it. Never another engine instead.
 Result<std::unique_ptr<srtp::SrtpTransform>> MakeTransform(settings::SrtpEngine engine);
 
 /// The worker threads.
