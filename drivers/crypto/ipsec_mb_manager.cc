@@ -33,9 +33,9 @@ void IpsecMbManagerDeleter::operator()(IMB_MGR* manager) const noexcept {
 }
 
 Result<IpsecMbManager> MakeIpsecMbManager(IpsecMbInstructionSet instructions) {
-  // Memory of our own and not alloc_mb_mgr, so that it can be wiped. The size is a multiple of the alignment.
-  void* memory = std::aligned_alloc(kAlignment, imb_get_mb_mgr_size());
-  if (memory == nullptr) return Fail("no memory for ipsec-mb");
+  // Memory of our own and not alloc_mb_mgr, so that it can be wiped.
+  void* memory = nullptr;
+  if (posix_memalign(&memory, kAlignment, imb_get_mb_mgr_size()) != 0) return Fail("no memory for ipsec-mb");
   IpsecMbManager manager(imb_set_pointers_mb_mgr(memory, 0, 1));
   LG_FATAL(manager.get() == memory);
   Initialise(manager.get(), instructions);
