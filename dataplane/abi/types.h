@@ -20,8 +20,7 @@ struct SocketAddress {
     SocketAddress result;
     result.family = uint8_t(endpoint.address.family());
     StoreBe16(result.port, endpoint.port);
-    const ByteView bytes = endpoint.address.bytes();
-    std::memcpy(result.address, bytes.data(), bytes.size());
+    std::memcpy(result.address, endpoint.address.padded().data(), sizeof result.address);
     return result;
   }
   /// No address for a family that is not 4 or 6.
@@ -30,7 +29,11 @@ struct SocketAddress {
     if (family == 6) return {IpAddress::V6(std::span<const uint8_t, 16>(address, 16)), LoadBe16(port)};
     return {};
   }
-  friend bool operator==(const SocketAddress&, const SocketAddress&) = default;
+  friend bool operator==(const SocketAddress& a, const SocketAddress& b) {
+    const auto* x = reinterpret_cast<const uint8_t*>(&a);
+    const auto* y = reinterpret_cast<const uint8_t*>(&b);
+    return LoadBe64(x) == LoadBe64(y) && LoadBe64(x + 8) == LoadBe64(y + 8) && LoadBe32(x + 16) == LoadBe32(y + 16);
+  }
 };
 static_assert(sizeof(SocketAddress) == 20 && alignof(SocketAddress) == 1);
 

@@ -8,15 +8,6 @@
 
 namespace linegate {
 
-IpAddress IpAddress::V4(std::span<const uint8_t, 4> bytes) { return V4(bytes[0], bytes[1], bytes[2], bytes[3]); }
-
-IpAddress IpAddress::V6(std::span<const uint8_t, 16> bytes) {
-  IpAddress address;
-  address.family_ = IpFamily::kIpv6;
-  std::copy(bytes.begin(), bytes.end(), address.bytes_.begin());
-  return address;
-}
-
 std::optional<IpAddress> IpAddress::Parse(std::string_view text) {
   char buffer[INET6_ADDRSTRLEN];
   if (text.empty() || text.size() >= sizeof buffer || text.find('\0') != text.npos) return std::nullopt;

@@ -18,8 +18,13 @@ enum class IpFamily : uint8_t { kNone = 0, kIpv4 = 4, kIpv6 = 6 };
 class IpAddress {
  public:
   constexpr IpAddress() = default;
-  static IpAddress V4(std::span<const uint8_t, 4> bytes);
-  static IpAddress V6(std::span<const uint8_t, 16> bytes);
+  static IpAddress V4(std::span<const uint8_t, 4> bytes) { return V4(bytes[0], bytes[1], bytes[2], bytes[3]); }
+  static IpAddress V6(std::span<const uint8_t, 16> bytes) {
+    IpAddress address;
+    address.family_ = IpFamily::kIpv6;
+    std::memcpy(address.bytes_.data(), bytes.data(), bytes.size());
+    return address;
+  }
   static constexpr IpAddress V4(uint8_t a, uint8_t b, uint8_t c, uint8_t d) {
     IpAddress address;
     address.family_ = IpFamily::kIpv4;
@@ -36,8 +41,15 @@ class IpAddress {
   bool is_unspecified() const;
   /// 4 or 16 bytes (0 for kNone).
   ByteView bytes() const { return {bytes_.data(), is_v4() ? 4u : is_v6() ? 16u : 0u}; }
+  /// All 16 bytes, those behind an IPv4 address zero.
+  std::span<const uint8_t, 16> padded() const { return bytes_; }
   std::string ToString() const;
   friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
+  /// Compared several times per packet: three words, where the default calls memcmp.
+  friend bool operator==(const IpAddress& a, const IpAddress& b) {
+    return a.family_ == b.family_ && LoadBe64(a.bytes_.data()) == LoadBe64(b.bytes_.data()) &&
+           LoadBe64(a.bytes_.data() + 8) == LoadBe64(b.bytes_.data() + 8);
+  }
 
  private:
   IpFamily family_ = IpFamily::kNone;
@@ -52,6 +64,7 @@ struct Endpoint {
   static std::optional<Endpoint> Parse(std::string_view text);
   std::string ToString() const;
   friend constexpr auto operator<=>(const Endpoint&, const Endpoint&) = default;
+  friend bool operator==(const Endpoint& a, const Endpoint& b) { return a.port == b.port && a.address == b.address; }
 };
 
 struct MacAddress {

@@ -14,13 +14,11 @@ using SipKey = std::span<const uint8_t, 16>;
 /// tables that a stranger fills, for the ufrag permutation and for transaction identifiers. Not a MAC for
 /// long-lived secrets.
 inline uint64_t SipHash24(SipKey key, ByteView message) {
-  const auto load = [](const uint8_t* p, size_t bytes) {
-    uint64_t value = 0;
-    for (size_t i = 0; i < bytes; ++i) value |= uint64_t(p[i]) << (8 * i);
-    return value;
+  const auto load = [](const uint8_t* p) {  // little endian, as the algorithm has it
+    return __builtin_bswap64(LoadBe64(p));
   };
-  const uint64_t k0 = load(key.data(), 8);
-  const uint64_t k1 = load(key.data() + 8, 8);
+  const uint64_t k0 = load(key.data());
+  const uint64_t k1 = load(key.data() + 8);
   uint64_t v0 = k0 ^ 0x736f6d6570736575u;
   uint64_t v1 = k1 ^ 0x646f72616e646f6du;
   uint64_t v2 = k0 ^ 0x6c7967656e657261u;
@@ -37,8 +35,10 @@ inline uint64_t SipHash24(SipKey key, ByteView message) {
     v0 ^= word;
   };
   size_t offset = 0;
-  for (; offset + 8 <= message.size(); offset += 8) absorb(load(message.data() + offset, 8));
-  absorb(load(message.data() + offset, message.size() - offset) | uint64_t(message.size()) << 56);
+  for (; offset + 8 <= message.size(); offset += 8) absorb(load(message.data() + offset));
+  uint64_t last = uint64_t(message.size()) << 56;
+  for (size_t i = 0; offset + i < message.size(); ++i) last |= uint64_t(message[offset + i]) << (8 * i);
+  absorb(last);
   v2 ^= 0xff;
   round(), round(), round(), round();
   return v0 ^ v1 ^ v2 ^ v3;

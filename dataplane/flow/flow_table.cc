@@ -10,20 +10,33 @@ bool HasPort(const abi::FlowConfig& config, uint32_t component) {
   return config.ingress.local[component].family != 0 && (component == 0 || config.ingress.rtcp_mux == 0);
 }
 
+/// Both halves of a 128-bit product.
+uint64_t Fold(uint64_t a, uint64_t b) {
+  __extension__ using Product = unsigned __int128;
+  const Product product = Product(a) * b;
+  return uint64_t(product) ^ uint64_t(product >> 64);
+}
+
+/// All 20 bytes of an address into 64 bits.
+uint64_t Mix(const abi::SocketAddress& address, uint64_t seed, uint64_t key) {
+  static_assert(sizeof address == 20);
+  const auto* bytes = reinterpret_cast<const uint8_t*>(&address);
+  const uint64_t first = LoadBe64(bytes);
+  const uint64_t second = LoadBe64(bytes + 8);
+  return Fold(Fold(first ^ seed, second ^ key), LoadBe32(bytes + 16) ^ key);
+}
+
 }  // namespace
 
 FlowTable::FlowTable(std::span<abi::FlowSlot> slots, PrfStream& random)
     : slots_(slots), ports_(uint32_t(slots.size()) * 2), paths_(uint32_t(slots.size()) * kPathsPerFlow) {
-  random.Fill(key_);
+  for (uint64_t& key : key_) key = random.U64() | 1;
 }
 
-uint32_t FlowTable::Hash(const abi::SocketAddress& a) const {
-  return uint32_t(SipHash24(key_, {reinterpret_cast<const uint8_t*>(&a), sizeof a}));
-}
+uint32_t FlowTable::Hash(const abi::SocketAddress& a) const { return uint32_t(Mix(a, key_[0], key_[1])); }
 
 uint32_t FlowTable::Hash(const abi::SocketAddress& a, const abi::SocketAddress& b) const {
-  const abi::SocketAddress both[2] = {a, b};
-  return uint32_t(SipHash24(key_, {reinterpret_cast<const uint8_t*>(both), sizeof both}));
+  return uint32_t(Mix(b, Mix(a, key_[0], key_[1]), key_[2]));
 }
 
 PortMatch FlowTable::FindPort(const Endpoint& local) const {

@@ -26,7 +26,8 @@ struct PathMatch {
 ///   ports  local endpoint             -> flows with RTP ingress
 ///   paths  (local endpoint, remote)   -> flows with WebRTC ingress; only addresses that passed a connectivity check,
 ///                                        and each address belongs to at most one leg
-/// The hash is keyed per process: remote addresses are a stranger's choice.
+/// The hash is keyed per process; only addresses that an ICE password or a command vouched for are ever inserted, so a
+/// cheap keyed mix is enough.
 class FlowTable {
  public:
   FlowTable(std::span<abi::FlowSlot> slots, PrfStream& random);
@@ -46,7 +47,7 @@ class FlowTable {
   uint32_t Hash(const abi::SocketAddress& a) const;
   uint32_t Hash(const abi::SocketAddress& a, const abi::SocketAddress& b) const;
   std::span<abi::FlowSlot> slots_;
-  uint8_t key_[16];
+  uint64_t key_[3];
   HashIndex ports_;
   HashIndex paths_;
 };
