@@ -47,8 +47,8 @@ Endpoint Advertised(const settings::Realm& realm, const Endpoint& local) {
 }  // namespace
 
 Result<std::unique_ptr<Gateway>> Gateway::Start(net::Runtime& runtime, ops::Config config) {
-  auto link = link::ShmLink::Attach(abi::LinkPath(config.media.runtime_directory), config.media.hash, config.media.workers,
-                                    config.media.flows_per_worker);
+  auto link = link::ShmLink::Attach(abi::LinkPath(config.media.runtime_directory), config.media.hash,
+                                    config.media.workers, config.media.flows_per_worker);
   if (!link) return MakeUnexpected(std::move(link).error());
   std::unique_ptr<Gateway> gateway(new Gateway(runtime, std::move(config), std::move(link).value()));
   if (auto started = gateway->StartParts(); !started) return MakeUnexpected(std::move(started).error());
@@ -120,9 +120,11 @@ sip::B2buaConfig Gateway::SignallingConfig(SecretBytes<32> identity_key) const {
     sip::DomainConfig d;
     d.name = domain.name;
     d.mode = domain.mode == ops::DomainMode::kLocal ? sip::DomainMode::kLocal : sip::DomainMode::kRelay;
-    d.test_numbers = domain.test_numbers == ops::TestNumbers::kOn ? sip::TestNumbers::kOn : sip::TestNumbers::kOff;
+    d.test_numbers =
+        domain.test_numbers == ops::TestNumbers::kOn ? sip::TestNumbers::kOn : sip::TestNumbers::kOff;
     for (const ops::UserConfig& user : domain.users) {
-      d.users.push_back({user.name, sip::ComputeHa1(hashes_, user.name, domain.name, user.password.reveal())});
+      d.users.push_back(
+          {user.name, sip::ComputeHa1(hashes_, user.name, domain.name, user.password.reveal())});
     }
     result.domains.push_back(std::move(d));
   }
@@ -166,7 +168,8 @@ Status Gateway::StartWeb() {
   options.private_key_path = config_.web.private_key;
   options.allowed_origins = config_.web.allowed_origins;
   options.load_site = [this] { return BuildSite(); };
-  options.connections = {.total = config_.web.max_connections, .per_source = config_.web.max_connections_per_source};
+  options.connections = {.total = config_.web.max_connections,
+                         .per_source = config_.web.max_connections_per_source};
   auto web = net::WssServer::Start(runtime_, options, *this);
   if (!web) return MakeUnexpected(std::move(web).error());
   web_ = std::move(web).value();
@@ -235,7 +238,8 @@ void Gateway::OnConsentLost(const abi::FlowRef& flow) {
   link_moved_ = true;
 }
 
-void Gateway::OnPuntedDtls(const abi::FlowRef& flow, const Endpoint& local, const Endpoint& remote, ByteView datagram) {
+void Gateway::OnPuntedDtls(const abi::FlowRef& flow, const Endpoint& local, const Endpoint& remote,
+                           ByteView datagram) {
   media_->HandlePunt(MonotonicNow(), flow, local, remote, datagram);
   link_moved_ = true;
 }
@@ -283,12 +287,15 @@ void Gateway::Deliver(const sip::WssOutput& output) {
 
 void Gateway::Deliver(TimePoint now, session::Output& output) {
   if (auto* program = std::get_if<abi::ProgramFlow>(&output)) {
-    SendCommand(program->header.flow.worker, abi::CommandType::kProgramFlow, program->header.sequence, BytesOf(*program));
+    SendCommand(program->header.flow.worker, abi::CommandType::kProgramFlow, program->header.sequence,
+                BytesOf(*program));
   } else if (auto* keys = std::get_if<abi::InstallKeys>(&output)) {
-    SendCommand(keys->header.flow.worker, abi::CommandType::kInstallKeys, keys->header.sequence, BytesOf(*keys));
+    SendCommand(keys->header.flow.worker, abi::CommandType::kInstallKeys, keys->header.sequence,
+                BytesOf(*keys));
     Wipe(keys, sizeof *keys);
   } else if (auto* remove = std::get_if<abi::RemoveFlow>(&output)) {
-    SendCommand(remove->header.flow.worker, abi::CommandType::kRemoveFlow, remove->header.sequence, BytesOf(*remove));
+    SendCommand(remove->header.flow.worker, abi::CommandType::kRemoveFlow, remove->header.sequence,
+                BytesOf(*remove));
   } else if (const auto* inject = std::get_if<session::Inject>(&output)) {
     link_.Inject(inject->record.flow.worker, inject->record, inject->payload);
   } else if (const auto* event = std::get_if<session::MediaEvent>(&output)) {
@@ -297,7 +304,8 @@ void Gateway::Deliver(TimePoint now, session::Output& output) {
 }
 
 /// A full ring loses nothing: MediaSessions sends again what was not answered.
-void Gateway::SendCommand(uint16_t worker, abi::CommandType type, uint64_t sequence, MutableByteView command) {
+void Gateway::SendCommand(uint16_t worker, abi::CommandType type, uint64_t sequence,
+                          MutableByteView command) {
   link_.SendCommand(worker, type, command);
   link_.NoteSequence(sequence);
 }
@@ -305,13 +313,16 @@ void Gateway::SendCommand(uint16_t worker, abi::CommandType type, uint64_t seque
 void Gateway::HandleMediaEvent(TimePoint now, const session::MediaEvent& event) {
   switch (event.type) {
     case session::MediaEventType::kMediaUp:
-      ops::LogInfo("media_up", {{"call", event.call.value()}, {"leg", event.leg.value()}, {"detail", event.reason}});
+      ops::LogInfo("media_up",
+                   {{"call", event.call.value()}, {"leg", event.leg.value()}, {"detail", event.reason}});
       return;
     case session::MediaEventType::kDtlsFailed:
     case session::MediaEventType::kConsentLost:
-    case session::MediaEventType::kFlowRefused: break;
+    case session::MediaEventType::kFlowRefused:
+      break;
   }
-  ops::LogWarning("media_failed", {{"call", event.call.value()}, {"leg", event.leg.value()}, {"reason", event.reason}});
+  ops::LogWarning("media_failed",
+                  {{"call", event.call.value()}, {"leg", event.leg.value()}, {"reason", event.reason}});
   core_->EndCall(now, event.call);
 }
 
@@ -353,8 +364,8 @@ void Gateway::ReattachIfGone(TimePoint now) {
   if (now - last_attach_attempt_ < kReattachInterval) return;
   last_attach_attempt_ = now;
   if (now - dataplane_seen_ >= kDataplaneGrace) EndCallsWithoutMedia(now);
-  auto link = link::ShmLink::Attach(abi::LinkPath(config_.media.runtime_directory), config_.media.hash, config_.media.workers,
-                                    config_.media.flows_per_worker);
+  auto link = link::ShmLink::Attach(abi::LinkPath(config_.media.runtime_directory), config_.media.hash,
+                                    config_.media.workers, config_.media.flows_per_worker);
   if (!link || !link->dataplane_up(now)) return;
   link_ = std::move(link).value();
   OnDataplaneRestarted();

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "controlplane/app/next_hops.h"
 #include "controlplane/app/openssl_hashes.h"
 #include "controlplane/dtls/dtls_endpoint.h"
 #include "controlplane/link/shm_link.h"
@@ -13,7 +14,6 @@
 #include "controlplane/net/wss_server.h"
 #include "controlplane/ops/admin_server.h"
 #include "controlplane/ops/config.h"
-#include "controlplane/app/next_hops.h"
 #include "controlplane/registrar/binding_store.h"
 #include "controlplane/session/media_sessions.h"
 #include "controlplane/sip/b2bua.h"
@@ -53,7 +53,8 @@ class Gateway final : private net::WssHandler, private link::LinkHandler {
   void OnPathValidated(const abi::PathEvent& path) override;
   void OnPathSelected(const abi::PathEvent& path) override;
   void OnConsentLost(const abi::FlowRef& flow) override;
-  void OnPuntedDtls(const abi::FlowRef& flow, const Endpoint& local, const Endpoint& remote, ByteView datagram) override;
+  void OnPuntedDtls(const abi::FlowRef& flow, const Endpoint& local, const Endpoint& remote,
+                    ByteView datagram) override;
   void OnDataplaneRestarted() override;
 
   void Pump();

@@ -9,10 +9,12 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json FlowJson(const session::CallView& call, const session::LegView& leg, const std::optional<abi::FlowStats>& stats) {
-  Json flow = {{"call", call.id.value()},       {"leg", leg.id.value()},
-               {"worker", leg.flow.worker},     {"slot", leg.flow.index},
-               {"generation", leg.flow.generation}, {"from", leg.kind == sip::LegKind::kWebRtc ? "webrtc" : "sip"}};
+Json FlowJson(const session::CallView& call, const session::LegView& leg,
+              const std::optional<abi::FlowStats>& stats) {
+  Json flow = {
+      {"call", call.id.value()},           {"leg", leg.id.value()},
+      {"worker", leg.flow.worker},         {"slot", leg.flow.index},
+      {"generation", leg.flow.generation}, {"from", leg.kind == sip::LegKind::kWebRtc ? "webrtc" : "sip"}};
   if (!stats) return flow;
   flow["received_pkts"] = stats->received_pkts;
   flow["received_bytes"] = stats->received_bytes;
@@ -22,18 +24,21 @@ Json FlowJson(const session::CallView& call, const session::LegView& leg, const 
   flow["lost_pkts"] = stats->lost_pkts;
   flow["rtcp_received_pkts"] = stats->rtcp_received_pkts;
   flow["jitter_rtp_ticks"] = stats->jitter_rtp_ticks;
-  flow["last_drop_reason"] =
-      stats->last_drop_reason < abi::kDropReasonInfoCount ? abi::kDropReasonInfo[stats->last_drop_reason].name : "unknown";
+  flow["last_drop_reason"] = stats->last_drop_reason < abi::kDropReasonInfoCount
+                                 ? abi::kDropReasonInfo[stats->last_drop_reason].name
+                                 : "unknown";
   return flow;
 }
 
 Json LegJson(const session::LegView& leg) {
-  return {{"leg", leg.id.value()},   {"kind", leg.kind == sip::LegKind::kWebRtc ? "webrtc" : "sip"},
-          {"state", leg.state},      {"codec", leg.codec},
+  return {{"leg", leg.id.value()},    {"kind", leg.kind == sip::LegKind::kWebRtc ? "webrtc" : "sip"},
+          {"state", leg.state},       {"codec", leg.codec},
           {"srtp", leg.srtp_profile}, {"remote", leg.remote}};
 }
 
-int64_t SecondsBetween(TimePoint from, TimePoint to) { return std::chrono::duration_cast<std::chrono::seconds>(to - from).count(); }
+int64_t SecondsBetween(TimePoint from, TimePoint to) {
+  return std::chrono::duration_cast<std::chrono::seconds>(to - from).count();
+}
 
 }  // namespace
 
@@ -51,7 +56,8 @@ void Gateway::RegisterViews() {
   });
   admin_->Register("calls", [this](const Json&) -> Json {
     std::map<uint64_t, session::CallView> media;
-    for (session::CallView& view : media_->Calls(session::Redaction::kPlain)) media.emplace(view.id.value(), std::move(view));
+    for (session::CallView& view : media_->Calls(session::Redaction::kPlain))
+      media.emplace(view.id.value(), std::move(view));
     Json calls = Json::array();
     for (const sip::CallSummary& summary : core_->Calls()) {
       Json call = {{"call", summary.media.value()},
@@ -81,7 +87,9 @@ void Gateway::RegisterViews() {
     Json registrations = Json::array();
     const TimePoint now = MonotonicNow();
     for (const sip::RegistrationSummary& r : core_->Registrations(now)) {
-      registrations.push_back({{"aor", r.aor}, {"expires_s", SecondsBetween(now, r.expires_at)}, {"connected", r.flow.has_value()}});
+      registrations.push_back({{"aor", r.aor},
+                               {"expires_s", SecondsBetween(now, r.expires_at)},
+                               {"connected", r.flow.has_value()}});
     }
     return registrations;
   });
@@ -103,13 +111,17 @@ Json Gateway::DropsJson() const {
       sum = (sum.is_null() ? uint64_t(0) : sum.get<uint64_t>()) + all.counters[abi::kCounterInfo[i].id];
     }
   }
-  web_->counters().ForEach([&](std::string_view name, std::string_view, uint64_t value) { signalling["web_" + std::string(name)] = value; });
+  web_->counters().ForEach([&](std::string_view name, std::string_view, uint64_t value) {
+    signalling["web_" + std::string(name)] = value;
+  });
   const sip::WssCounters& wss = wss_->counters();
   signalling["wss_refused"] = wss.refused;
   signalling["wss_garbage"] = wss.garbage;
   signalling["wss_stray_responses"] = wss.stray_responses;
   signalling["wss_over_limit"] = wss.over_limit;
-  core_->counters().ForEach([&](std::string_view name, std::string_view, uint64_t value) { signalling["sip_" + std::string(name)] = value; });
+  core_->counters().ForEach([&](std::string_view name, std::string_view, uint64_t value) {
+    signalling["sip_" + std::string(name)] = value;
+  });
   if (trunk_ != nullptr) {
     const net::TrunkCounters trunk = trunk_->counters();
     signalling["trunk_foreign_packets_dropped"] = trunk.foreign_packets_dropped;
@@ -119,7 +131,9 @@ Json Gateway::DropsJson() const {
     signalling["trunk_transport_failures"] = trunk.transport_failures;
   }
   signalling["link_malformed_records"] = link_.counters().malformed_records;
-  return {{"packets", std::move(packets)}, {"counters", std::move(counters)}, {"signalling", std::move(signalling)}};
+  return {{"packets", std::move(packets)},
+          {"counters", std::move(counters)},
+          {"signalling", std::move(signalling)}};
 }
 
 }  // namespace linegate::app

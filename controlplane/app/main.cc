@@ -19,11 +19,13 @@ using linegate::app::Gateway;
 /// The dataplane may still be starting: its region is awaited for this long.
 constexpr auto kDataplaneWait = std::chrono::seconds(30);
 
-linegate::Result<std::unique_ptr<Gateway>> StartWhenDataplaneIsUp(linegate::net::Runtime& runtime, const linegate::ops::Config& config) {
+linegate::Result<std::unique_ptr<Gateway>> StartWhenDataplaneIsUp(linegate::net::Runtime& runtime,
+                                                                  const linegate::ops::Config& config) {
   const auto deadline = std::chrono::steady_clock::now() + kDataplaneWait;
   for (bool told = false;; told = true) {
-    auto link = linegate::link::ShmLink::Attach(linegate::abi::LinkPath(config.media.runtime_directory), config.media.hash,
-                                                config.media.workers, config.media.flows_per_worker);
+    auto link = linegate::link::ShmLink::Attach(linegate::abi::LinkPath(config.media.runtime_directory),
+                                                config.media.hash, config.media.workers,
+                                                config.media.flows_per_worker);
     if (link || std::chrono::steady_clock::now() > deadline) return Gateway::Start(runtime, config);
     if (!told) linegate::ops::LogInfo("waiting_for_dataplane", {{"reason", link.error().message()}});
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -40,7 +42,9 @@ void RaiseDescriptorLimit(uint32_t connections) {
   limit.rlim_cur = wanted;
   limit.rlim_max = std::max(limit.rlim_max, wanted);
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    linegate::ops::LogWarning("descriptor_limit", {{"wanted", wanted}, {"reason", "not permitted; fewer connections will be accepted"}});
+    linegate::ops::LogWarning(
+        "descriptor_limit",
+        {{"wanted", wanted}, {"reason", "not permitted; fewer connections will be accepted"}});
   }
 }
 
@@ -56,7 +60,8 @@ int Run(const linegate::ops::Config& config) {
     if (signal == SIGHUP) return (*gateway)->Reload();
     runtime.Stop();
   });
-  if (auto became = linegate::app::BecomeUser(config.media.controlplane_user, config.state_directory); !became) {
+  if (auto became = linegate::app::BecomeUser(config.media.controlplane_user, config.state_directory);
+      !became) {
     std::fprintf(stderr, "linegate-controlplane: %s\n", became.error().message().c_str());
     return 1;
   }

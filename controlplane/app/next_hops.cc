@@ -7,11 +7,13 @@
 
 namespace linegate::app {
 
-Result<std::unique_ptr<NextHops>> NextHops::Start(net::Runtime& runtime, const settings::DataplaneSettings& settings,
+Result<std::unique_ptr<NextHops>> NextHops::Start(net::Runtime& runtime,
+                                                  const settings::DataplaneSettings& settings,
                                                   std::function<void()> on_change) {
   std::unique_ptr<NextHops> hops(new NextHops(settings::InterfacesOf(settings)));
   auto resolver = net::NextHopResolver::Open(
-      runtime, [change = std::move(on_change)](const IpAddress&, const std::optional<MacAddress>&) { change(); });
+      runtime,
+      [change = std::move(on_change)](const IpAddress&, const std::optional<MacAddress>&) { change(); });
   if (!resolver) return MakeUnexpected(std::move(resolver).error());
   hops->resolver_ = std::move(resolver).value();
   return hops;

@@ -18,7 +18,8 @@ class NextHops final : public session::NextHopTable {
  public:
   /// `on_change` is called on the Runtime's thread when a hop that was looked up has become known or has changed.
   /// Error: rtnetlink is not usable.
-  static Result<std::unique_ptr<NextHops>> Start(net::Runtime& runtime, const settings::DataplaneSettings& settings,
+  static Result<std::unique_ptr<NextHops>> Start(net::Runtime& runtime,
+                                                 const settings::DataplaneSettings& settings,
                                                  std::function<void()> on_change);
   std::optional<abi::NextHop> Lookup(const IpAddress& address) override;
 

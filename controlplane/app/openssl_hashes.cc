@@ -24,7 +24,8 @@ sip::HashFunctions::Sha256Digest OpenSslHashes::HmacSha256(ByteView key, std::st
   Sha256Digest digest;
   unsigned bytes = 0;
   const ByteView data = AsBytes(text);
-  LG_FATAL(HMAC(EVP_sha256(), key.data(), int(key.size()), data.data(), data.size(), digest.data(), &bytes) != nullptr);
+  LG_FATAL(HMAC(EVP_sha256(), key.data(), int(key.size()), data.data(), data.size(), digest.data(), &bytes) !=
+           nullptr);
   return digest;
 }
 

@@ -48,7 +48,8 @@ Status BecomeUser(const std::string& user, const std::string& state_directory) {
     return Errno("becoming " + user);
   }
   if (auto kept = KeepNetAdminAlone(); !kept) return kept;
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return Errno("prctl");
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+    return Errno("prctl");
   return {};
 }
 

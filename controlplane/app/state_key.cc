@@ -36,8 +36,8 @@ Result<SecretBytes<32>> LoadOrMakeKey(const std::string& path, Rng& rng) {
     const std::string temporary = path + ".new";
     unlink(temporary.c_str());
     file.fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file.fd < 0 || write(file.fd, bytes.data(), bytes.size()) != ssize_t(bytes.size()) || fsync(file.fd) != 0 ||
-        rename(temporary.c_str(), path.c_str()) != 0) {
+    if (file.fd < 0 || write(file.fd, bytes.data(), bytes.size()) != ssize_t(bytes.size()) ||
+        fsync(file.fd) != 0 || rename(temporary.c_str(), path.c_str()) != 0) {
       return Fail(Errno(path));
     }
   }

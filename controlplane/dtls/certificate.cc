@@ -53,7 +53,8 @@ Result<Identity> MakeIdentity() {
   X509_gmtime_adj(X509_getm_notAfter(x), kLifetimeSeconds);
   X509_set_pubkey(x, identity.key.get());
   X509_NAME* name = X509_get_subject_name(x);
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const uint8_t*>("linegate"), -1, -1, 0);
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const uint8_t*>("linegate"), -1, -1,
+                             0);
   X509_set_issuer_name(x, name);
   if (X509_sign(x, identity.key.get(), EVP_sha256()) == 0) return Fail("cannot sign the DTLS certificate");
   return identity;
@@ -66,8 +67,9 @@ Status Save(const Identity& identity, const std::string& path) {
   const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return Fail(temporary + ": " + std::strerror(errno));
   FILE* file = fdopen(fd, "w");
-  const bool written = PEM_write_PrivateKey(file, identity.key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1 &&
-                       PEM_write_X509(file, identity.certificate.get()) == 1 && fflush(file) == 0 && fsync(fd) == 0;
+  const bool written =
+      PEM_write_PrivateKey(file, identity.key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1 &&
+      PEM_write_X509(file, identity.certificate.get()) == 1 && fflush(file) == 0 && fsync(fd) == 0;
   fclose(file);
   if (!written) return Fail(temporary + ": cannot write");
   if (rename(temporary.c_str(), path.c_str()) != 0) return Fail(path + ": " + std::strerror(errno));
@@ -85,12 +87,14 @@ Result<Identity> Load(const std::string& path) {
   identity.key.reset(PEM_read_PrivateKey(file, nullptr, nullptr, nullptr));
   identity.certificate.reset(PEM_read_X509(file, nullptr, nullptr, nullptr));
   fclose(file);
-  if (!identity.key || !identity.certificate) return Fail(path + ": not a private key followed by a certificate");
+  if (!identity.key || !identity.certificate)
+    return Fail(path + ": not a private key followed by a certificate");
   if (X509_check_private_key(identity.certificate.get(), identity.key.get()) != 1) {
     return Fail(path + ": key and certificate do not belong together");
   }
   int days = 0, seconds = 0;
-  if (ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(identity.certificate.get())) != 1 || days < kRenewBeforeDays) {
+  if (ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(identity.certificate.get())) != 1 ||
+      days < kRenewBeforeDays) {
     return Identity{};
   }
   return identity;
@@ -116,7 +120,8 @@ class OpenSslDtlsFactory final : public DtlsFactory {
 
 }  // namespace
 
-Result<std::unique_ptr<DtlsFactory>> MakeOpenSslDtlsFactory(const std::string& state_directory, const OpenSslDtlsOptions& options) {
+Result<std::unique_ptr<DtlsFactory>> MakeOpenSslDtlsFactory(const std::string& state_directory,
+                                                            const OpenSslDtlsOptions& options) {
   const std::string path = state_directory + "/dtls.pem";
   auto identity = Load(path);
   if (!identity) return MakeUnexpected(std::move(identity).error());
@@ -128,24 +133,29 @@ Result<std::unique_ptr<DtlsFactory>> MakeOpenSslDtlsFactory(const std::string& s
   ContextPtr context(SSL_CTX_new(DTLS_method()));
   SSL_CTX* c = context.get();
   if (c == nullptr || SSL_CTX_set_min_proto_version(c, DTLS1_2_VERSION) != 1 ||
-      SSL_CTX_use_certificate(c, identity->certificate.get()) != 1 || SSL_CTX_use_PrivateKey(c, identity->key.get()) != 1 ||
+      SSL_CTX_use_certificate(c, identity->certificate.get()) != 1 ||
+      SSL_CTX_use_PrivateKey(c, identity->key.get()) != 1 ||
       SSL_CTX_set_cipher_list(c, "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL") != 1) {
     return Fail("cannot set up DTLS");
   }
   // Our preference: AEAD first (design D3: a third of the cost), RFC 7714 profiles before RFC 5764's. Returns 0 on success.
-  if (SSL_CTX_set_tlsext_use_srtp(c, "SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM:SRTP_AES128_CM_SHA1_80") != 0) {
+  if (SSL_CTX_set_tlsext_use_srtp(c, "SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM:SRTP_AES128_CM_SHA1_80") !=
+      0) {
     return Fail("cannot set the SRTP profiles");
   }
   SSL_CTX_set_verify(c, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-  SSL_CTX_set_cert_verify_callback(c, [](X509_STORE_CTX* store, void*) { return AcceptAnyCertificate(1, store); }, nullptr);
+  SSL_CTX_set_cert_verify_callback(
+      c, [](X509_STORE_CTX* store, void*) { return AcceptAnyCertificate(1, store); }, nullptr);
   SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
 
   Fingerprint fingerprint{"sha-256", {}};
   uint8_t digest[EVP_MAX_MD_SIZE];
   unsigned bytes = 0;
-  if (X509_digest(identity->certificate.get(), EVP_sha256(), digest, &bytes) != 1) return Fail("cannot hash the certificate");
+  if (X509_digest(identity->certificate.get(), EVP_sha256(), digest, &bytes) != 1)
+    return Fail("cannot hash the certificate");
   fingerprint.digest.assign(digest, digest + bytes);
-  return std::unique_ptr<DtlsFactory>(std::make_unique<OpenSslDtlsFactory>(std::move(context), std::move(fingerprint), options));
+  return std::unique_ptr<DtlsFactory>(
+      std::make_unique<OpenSslDtlsFactory>(std::move(context), std::move(fingerprint), options));
 }
 
 }  // namespace linegate::dtls

@@ -9,7 +9,8 @@ namespace linegate::dtls {
 
 struct OpenSslDtlsOptions {
   Duration handshake_timeout = std::chrono::seconds(20);
-  Duration first_retransmit = std::chrono::milliseconds(100);  ///< doubled each time (RFC 6347 section 4.2.4.1)
+  Duration first_retransmit =
+      std::chrono::milliseconds(100);  ///< doubled each time (RFC 6347 section 4.2.4.1)
 };
 
 /// Endpoints on OpenSSL memory BIOs, all presenting one self-signed ECDSA P-256 certificate. The certificate is kept in

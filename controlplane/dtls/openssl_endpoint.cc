@@ -42,11 +42,15 @@ int BioWrite(BIO* bio, const char* data, int length) {
 long BioControl(BIO*, int command, long, void*) {
   switch (command) {
     case BIO_CTRL_FLUSH:
-    case BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT: return 1;
+    case BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT:
+      return 1;
     case BIO_CTRL_DGRAM_QUERY_MTU:
-    case BIO_CTRL_DGRAM_GET_FALLBACK_MTU: return kLinkMtu;
-    case BIO_CTRL_DGRAM_GET_MTU_OVERHEAD: return 0;
-    default: return 0;
+    case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
+      return kLinkMtu;
+    case BIO_CTRL_DGRAM_GET_MTU_OVERHEAD:
+      return 0;
+    default:
+      return 0;
   }
 }
 
@@ -63,7 +67,8 @@ BIO_METHOD* DatagramBio() {
 
 std::string OpenSslError() {
   char text[160] = "unknown error";
-  if (const unsigned long code = ERR_peek_last_error(); code != 0) ERR_error_string_n(code, text, sizeof text);
+  if (const unsigned long code = ERR_peek_last_error(); code != 0)
+    ERR_error_string_n(code, text, sizeof text);
   ERR_clear_error();
   return text;
 }
@@ -83,7 +88,8 @@ unsigned RetransmitTimer(SSL* ssl, unsigned current_us) {
 
 }  // namespace
 
-OpenSslEndpoint::OpenSslEndpoint(SSL_CTX* context, Role role, Fingerprint expected, const OpenSslDtlsOptions& options)
+OpenSslEndpoint::OpenSslEndpoint(SSL_CTX* context, Role role, Fingerprint expected,
+                                 const OpenSslDtlsOptions& options)
     : ssl_(SSL_new(context)), role_(role), expected_(std::move(expected)), options_(options) {
   BIO* bio = BIO_new(DatagramBio());
   LG_FATAL(ssl_ != nullptr && bio != nullptr);
@@ -166,7 +172,8 @@ void OpenSslEndpoint::Advance(TimePoint now) {
     return;
   }
   const int error = SSL_get_error(ssl_, result);
-  if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) Fail("handshake failed: " + OpenSslError());
+  if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
+    Fail("handshake failed: " + OpenSslError());
 }
 
 /// Nothing is expected: no data channels. Reading makes OpenSSL answer a retransmitted last flight and see close_notify.
@@ -220,7 +227,8 @@ bool OpenSslEndpoint::ExportKeys() {
   if (!traits) return false;
   uint8_t material[2 * (srtp::kMaxKeyBytes + srtp::kMaxSaltBytes)];
   const size_t key = traits->key_bytes, salt = traits->salt_bytes;
-  if (SSL_export_keying_material(ssl_, material, 2 * (key + salt), kExporterLabel, sizeof kExporterLabel - 1, nullptr, 0, 0) != 1) {
+  if (SSL_export_keying_material(ssl_, material, 2 * (key + salt), kExporterLabel, sizeof kExporterLabel - 1,
+                                 nullptr, 0, 0) != 1) {
     return false;
   }
   const ByteView all(material, 2 * (key + salt));

@@ -32,7 +32,9 @@ class OpenSslEndpoint final : public DtlsEndpoint {
   // For the BIO callbacks in openssl_endpoint.cc.
   std::deque<std::vector<uint8_t>>& outgoing() { return outgoing_; }
   ByteView& incoming() { return incoming_; }
-  unsigned first_retransmit_us() const { return unsigned(options_.first_retransmit / std::chrono::microseconds(1)); }
+  unsigned first_retransmit_us() const {
+    return unsigned(options_.first_retransmit / std::chrono::microseconds(1));
+  }
 
  private:
   void Advance(TimePoint now);

@@ -20,7 +20,8 @@ std::optional<T> CopyRecord(ByteView payload) {
 
 }  // namespace
 
-Result<ShmLink> ShmLink::Attach(const std::string& path, uint64_t config_hash, uint32_t workers, uint32_t flows_per_worker) {
+Result<ShmLink> ShmLink::Attach(const std::string& path, uint64_t config_hash, uint32_t workers,
+                                uint32_t flows_per_worker) {
   auto region = abi::Region::Attach(path, {abi::kLinkMagic, config_hash, workers, flows_per_worker});
   if (!region) return MakeUnexpected(std::move(region).error());
   const abi::LinkLayout layout(workers, flows_per_worker);
@@ -48,7 +49,8 @@ bool ShmLink::SendCommand(uint16_t worker, abi::CommandType type, ByteView comma
 
 bool ShmLink::Inject(uint16_t worker, const abi::InjectRecord& record, ByteView payload) {
   if (worker < rings_.size()) {
-    MutableByteView room = rings_[worker].inject.TryClaim(uint32_t(abi::InjectKind::kToLeg), uint32_t(sizeof record + payload.size()));
+    MutableByteView room = rings_[worker].inject.TryClaim(uint32_t(abi::InjectKind::kToLeg),
+                                                          uint32_t(sizeof record + payload.size()));
     if (room.data() != nullptr) {
       abi::InjectRecord header = record;
       header.payload_bytes = uint32_t(payload.size());
@@ -70,18 +72,22 @@ void ShmLink::Poll(TimePoint now, LinkHandler& handler) {
     handler.OnDataplaneRestarted();
   }
   for (uint16_t w = 0; w < rings_.size(); ++w) {
-    rings_[w].events.Drain(kDrainLimit, [&](uint32_t type, MutableByteView p) { HandleEvent(w, type, p, handler); });
-    rings_[w].punts.Drain(kDrainLimit, [&](uint32_t type, MutableByteView p) { HandlePunt(w, type, p, handler); });
+    rings_[w].events.Drain(kDrainLimit,
+                           [&](uint32_t type, MutableByteView p) { HandleEvent(w, type, p, handler); });
+    rings_[w].punts.Drain(kDrainLimit,
+                          [&](uint32_t type, MutableByteView p) { HandlePunt(w, type, p, handler); });
   }
 }
 
 void ShmLink::HandleEvent(uint16_t worker, uint32_t type, ByteView payload, LinkHandler& handler) {
   const auto type_name = abi::EventType(type);
   if (type_name == abi::EventType::kCommandDone) {
-    if (auto done = CopyRecord<abi::CommandDone>(payload); done && done->flow.worker == worker) return handler.OnCommandDone(*done);
+    if (auto done = CopyRecord<abi::CommandDone>(payload); done && done->flow.worker == worker)
+      return handler.OnCommandDone(*done);
   } else if (type_name == abi::EventType::kPathValidated || type_name == abi::EventType::kPathSelected) {
     if (auto path = CopyRecord<abi::PathEvent>(payload); path && path->flow.worker == worker) {
-      return type_name == abi::EventType::kPathSelected ? handler.OnPathSelected(*path) : handler.OnPathValidated(*path);
+      return type_name == abi::EventType::kPathSelected ? handler.OnPathSelected(*path)
+                                                        : handler.OnPathValidated(*path);
     }
   } else if (type_name == abi::EventType::kConsentLost) {
     if (auto event = CopyRecord<abi::FlowEvent>(payload); event && event->flow.worker == worker) {
@@ -110,7 +116,8 @@ void ShmLink::HandlePunt(uint16_t worker, uint32_t type, ByteView payload, LinkH
 }
 
 bool ShmLink::dataplane_up(TimePoint now) const {
-  const TimePoint beat = FromNanoseconds(region_view_.header().dataplane_heartbeat_ns.load(std::memory_order_relaxed));
+  const TimePoint beat =
+      FromNanoseconds(region_view_.header().dataplane_heartbeat_ns.load(std::memory_order_relaxed));
   return now - beat < kHeartbeatLimit;
 }
 

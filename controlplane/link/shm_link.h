@@ -23,7 +23,8 @@ class LinkHandler {
   virtual void OnPathValidated(const abi::PathEvent& path) = 0;
   virtual void OnPathSelected(const abi::PathEvent& path) = 0;
   virtual void OnConsentLost(const abi::FlowRef& flow) = 0;
-  virtual void OnPuntedDtls(const abi::FlowRef& flow, const Endpoint& local, const Endpoint& remote, ByteView datagram) = 0;
+  virtual void OnPuntedDtls(const abi::FlowRef& flow, const Endpoint& local, const Endpoint& remote,
+                            ByteView datagram) = 0;
   /// Another dataplane took the region: everything must be programmed again.
   virtual void OnDataplaneRestarted() = 0;
 };
@@ -40,7 +41,8 @@ struct LinkCounters {
 class ShmLink {
  public:
   /// Errors: no region yet, other ABI, other configuration (see Region::Attach).
-  static Result<ShmLink> Attach(const std::string& path, uint64_t config_hash, uint32_t workers, uint32_t flows_per_worker);
+  static Result<ShmLink> Attach(const std::string& path, uint64_t config_hash, uint32_t workers,
+                                uint32_t flows_per_worker);
   ShmLink(ShmLink&&) = default;
   ShmLink& operator=(ShmLink&&) = default;
 

@@ -73,8 +73,8 @@ struct FlowOpened {
 struct FlowClosed {
   FlowToken flow;
 };
-using Event = std::variant<RequestReceived, CancelReceived, ResponseReceived, ClientTransactionFailed, AckTimedOut, FlowOpened,
-                           FlowClosed>;
+using Event = std::variant<RequestReceived, CancelReceived, ResponseReceived, ClientTransactionFailed,
+                           AckTimedOut, FlowOpened, FlowClosed>;
 
 // ---- actions out of the core
 

@@ -6,15 +6,17 @@
 namespace linegate::abi {
 
 enum class CommandType : uint32_t {
-  kProgramFlow = 0x01,     ///< create or replace: ProgramFlow
-  kInstallKeys = 0x02,     ///< InstallKeys; the worker copies the key and wipes the ring record. kSend: after the flow was
-                           ///< programmed with the WebRTC leg as its egress and `reverse`
+  kProgramFlow = 0x01,  ///< create or replace: ProgramFlow
+  kInstallKeys =
+      0x02,  ///< InstallKeys; the worker copies the key and wipes the ring record. kSend: after the flow was
+             ///< programmed with the WebRTC leg as its egress and `reverse`
   kRemoveFlow = 0x03,      ///< RemoveFlow; unknown generation: done, nothing to do
   kRemoveAllFlows = 0x04,  ///< RemoveAllFlows: a control plane that knows no calls starts clean
 };
 
 struct CommandHeader {
-  uint64_t sequence = 0;  ///< rises by one per command of this control plane life, starting above the region's last
+  uint64_t sequence =
+      0;  ///< rises by one per command of this control plane life, starting above the region's last
   FlowRef flow;
   uint32_t reserved = 0;
 };

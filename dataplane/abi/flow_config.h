@@ -28,7 +28,8 @@ static_assert(sizeof(IceCredentials) == 136);
 /// What arrives: packets of one leg.
 struct Ingress {
   SideKind kind = SideKind::kNone;
-  uint8_t latch = 0;     ///< kRtp: 1 = learn the source from the first valid packet instead of expecting the SDP's
+  uint8_t latch =
+      0;  ///< kRtp: 1 = learn the source from the first valid packet instead of expecting the SDP's
   uint8_t rtcp_mux = 0;  ///< kRtp: RTCP arrives on the RTP port; kWebRtc: always 1
   uint8_t reserved = 0;
   /// kWebRtc: the shared port's IPv4 and IPv6 address (either may be absent). kRtp: our RTP and RTCP address.
@@ -62,7 +63,8 @@ struct PayloadMapping {
 /// indices, sequence numbers, selected path). Keys come separately.
 struct FlowConfig {
   FlowService service = FlowService::kRelay;
-  uint8_t send_rtp = 0;   ///< 0: media is not forwarded (hold, early, black hole); it is still decrypted and counted
+  uint8_t send_rtp =
+      0;  ///< 0: media is not forwarded (hold, early, black hole); it is still decrypted and counted
   uint8_t send_rtcp = 0;
   uint8_t payload_count = 0;     ///< entries used in `payload`; others are dropped: payload_type_unknown
   uint8_t payload_clock_8k = 1;  ///< kTone: always 1 (PCMU, PCMA)

@@ -11,8 +11,8 @@ constexpr uint64_t AlignPage(uint64_t bytes) { return (bytes + 4095) & ~uint64_t
 LinkLayout::LinkLayout(uint32_t workers, uint32_t flows_per_worker)
     : workers_(workers),
       flows_per_worker_(flows_per_worker),
-      stride_(AlignPage(RingBytes(kCommandRingBytes) + RingBytes(kEventRingBytes) + RingBytes(kPuntRingBytes) +
-                        RingBytes(kInjectRingBytes) + sizeof(WorkerCounters) +
+      stride_(AlignPage(RingBytes(kCommandRingBytes) + RingBytes(kEventRingBytes) +
+                        RingBytes(kPuntRingBytes) + RingBytes(kInjectRingBytes) + sizeof(WorkerCounters) +
                         uint64_t(flows_per_worker) * sizeof(FlowStats))),
       total_bytes_(kFirstWorkerOffset + workers * stride_) {
   static_assert(sizeof(RegionHeader) <= kLinkHeaderOffset);

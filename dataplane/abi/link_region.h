@@ -17,12 +17,14 @@ inline constexpr uint32_t kInjectRingBytes = 1u << 20;
 
 /// Follows RegionHeader in the link region.
 struct LinkHeader {
-  alignas(128) std::atomic<uint64_t> dataplane_heartbeat_ns{0};     ///< CLOCK_MONOTONIC, every 10 ms
+  alignas(128) std::atomic<uint64_t> dataplane_heartbeat_ns{0};  ///< CLOCK_MONOTONIC, every 10 ms
   alignas(128) std::atomic<uint64_t> controlplane_heartbeat_ns{0};
-  alignas(128) std::atomic<uint64_t> dataplane_epoch{0};            ///< rises by one each time a dataplane takes the region
+  alignas(128) std::atomic<uint64_t> dataplane_epoch{
+      0};  ///< rises by one each time a dataplane takes the region
   uint64_t dataplane_pid = 0;
-  alignas(128) std::atomic<uint64_t> last_command_sequence{0};      ///< the control plane continues above it
-  uint8_t ice_key[16] = {};  ///< per-boot key of the ufrag permutation (base/ice_ufrag.h); dataplane writes, both read
+  alignas(128) std::atomic<uint64_t> last_command_sequence{0};  ///< the control plane continues above it
+  uint8_t ice_key[16] =
+      {};  ///< per-boot key of the ufrag permutation (base/ice_ufrag.h); dataplane writes, both read
   uint64_t reserved[13] = {};
 };
 static_assert(sizeof(LinkHeader) == 512);

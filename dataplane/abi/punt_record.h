@@ -20,7 +20,8 @@ struct PuntRecord {
 static_assert(sizeof(PuntRecord) == 56);
 
 enum class InjectKind : uint32_t {
-  kToLeg = 0x01,  ///< to `remote` from `local` of the WebRTC leg whose ingress is `flow`; refused unless that address passed a check
+  kToLeg =
+      0x01,  ///< to `remote` from `local` of the WebRTC leg whose ingress is `flow`; refused unless that address passed a check
 };
 
 struct InjectRecord {

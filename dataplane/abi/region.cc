@@ -49,11 +49,13 @@ Status CheckHeader(const RegionHeader& header, size_t file_bytes, const RegionId
   if (version == 0) return Fail("not ready yet");
   if (header.magic != identity.magic) return Fail("not a Linegate region of this kind");
   if ((version >> 16) != kAbiMajor) {
-    return Fail("ABI version " + std::to_string(version >> 16) + ", this build speaks " + std::to_string(kAbiMajor));
+    return Fail("ABI version " + std::to_string(version >> 16) + ", this build speaks " +
+                std::to_string(kAbiMajor));
   }
   uint32_t expected[kSizeTableEntries];
   FillSizeTable(expected);
-  if (std::memcmp(expected, header.size_table, sizeof expected) != 0) return Fail("structure sizes differ: mixed builds");
+  if (std::memcmp(expected, header.size_table, sizeof expected) != 0)
+    return Fail("structure sizes differ: mixed builds");
   uint8_t boot_id[16];
   ReadBootId(boot_id);
   if (std::memcmp(boot_id, header.boot_id, sizeof boot_id) != 0) return Fail("made by another boot");
@@ -76,11 +78,12 @@ Status Reserve(int fd, size_t bytes) {
 }  // namespace
 
 void FillSizeTable(uint32_t (&table)[kSizeTableEntries]) {
-  const uint32_t sizes[] = {sizeof(RegionHeader), sizeof(LinkHeader),   sizeof(RingHeader),  sizeof(RecordHeader),
-                            sizeof(FlowConfig),   sizeof(ProgramFlow),  sizeof(InstallKeys), sizeof(RemoveFlow),
-                            sizeof(CommandDone),  sizeof(PathEvent),    sizeof(FlowEvent),   sizeof(PuntRecord),
-                            sizeof(InjectRecord), sizeof(WorkerCounters), sizeof(FlowStats), sizeof(SocketAddress),
-                            sizeof(FlowSlot)};
+  const uint32_t sizes[] = {sizeof(RegionHeader),  sizeof(LinkHeader),     sizeof(RingHeader),
+                            sizeof(RecordHeader),  sizeof(FlowConfig),     sizeof(ProgramFlow),
+                            sizeof(InstallKeys),   sizeof(RemoveFlow),     sizeof(CommandDone),
+                            sizeof(PathEvent),     sizeof(FlowEvent),      sizeof(PuntRecord),
+                            sizeof(InjectRecord),  sizeof(WorkerCounters), sizeof(FlowStats),
+                            sizeof(SocketAddress), sizeof(FlowSlot)};
   static_assert(std::size(sizes) <= kSizeTableEntries);
   std::fill(std::begin(table), std::end(table), 0u);
   std::copy(std::begin(sizes), std::end(sizes), std::begin(table));
@@ -112,8 +115,8 @@ void Region::Unmap() {
   fd_ = -1;
 }
 
-Result<Region> Region::Create(const std::string& path, size_t bytes, unsigned mode, const RegionIdentity& identity,
-                              bool* existing) {
+Result<Region> Region::Create(const std::string& path, size_t bytes, unsigned mode,
+                              const RegionIdentity& identity, bool* existing) {
   Region region;
   region.path_ = path;
   region.fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);

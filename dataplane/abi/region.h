@@ -19,8 +19,8 @@ struct RegionHeader {
   std::atomic<uint32_t> version{0};  ///< major << 16 | minor
   uint32_t magic = 0;
   uint64_t total_bytes = 0;
-  uint8_t boot_id[16] = {};      ///< /proc/sys/kernel/random/boot_id: timestamps of another boot mean nothing
-  uint64_t config_hash = 0;      ///< settings::DataplaneSettings::hash
+  uint8_t boot_id[16] = {};  ///< /proc/sys/kernel/random/boot_id: timestamps of another boot mean nothing
+  uint64_t config_hash = 0;  ///< settings::DataplaneSettings::hash
   uint32_t worker_count = 0;
   uint32_t flows_per_worker = 0;
   /// sizeof every structure that crosses the region: catches a stale build even when nobody bumped the version.
@@ -51,8 +51,8 @@ class Region {
   /// `bytes` (rounded up to the page size of the file system). `*existing` tells whether a complete region of the same
   /// boot, ABI major version, size table and identity was found; otherwise the memory is zeroed. The header is written
   /// by Publish().
-  static Result<Region> Create(const std::string& path, size_t bytes, unsigned mode, const RegionIdentity& identity,
-                               bool* existing);
+  static Result<Region> Create(const std::string& path, size_t bytes, unsigned mode,
+                               const RegionIdentity& identity, bool* existing);
   /// The other side. Errors: missing, not ready, other ABI version or size table, other configuration, too short.
   static Result<Region> Attach(const std::string& path, const RegionIdentity& identity);
 

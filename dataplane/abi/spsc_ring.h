@@ -100,12 +100,13 @@ class RingConsumer {
       RecordHeader record;
       std::memcpy(&record, data_ + position, sizeof record);
       const uint32_t span = AlignRecord(record.length_bytes);
-      if (record.length_bytes < sizeof record || record.length_bytes > capacity_ || span > capacity_ - position ||
-          span > tail - head) {
+      if (record.length_bytes < sizeof record || record.length_bytes > capacity_ ||
+          span > capacity_ - position || span > tail - head) {
         return handled + Discard(tail);
       }
       if (record.type != 0) {
-        handler(record.type, MutableByteView(data_ + position + sizeof record, record.length_bytes - sizeof record));
+        handler(record.type,
+                MutableByteView(data_ + position + sizeof record, record.length_bytes - sizeof record));
         ++handled;
       }
       head += span;

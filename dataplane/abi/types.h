@@ -32,14 +32,15 @@ struct SocketAddress {
   friend bool operator==(const SocketAddress& a, const SocketAddress& b) {
     const auto* x = reinterpret_cast<const uint8_t*>(&a);
     const auto* y = reinterpret_cast<const uint8_t*>(&b);
-    return LoadBe64(x) == LoadBe64(y) && LoadBe64(x + 8) == LoadBe64(y + 8) && LoadBe32(x + 16) == LoadBe32(y + 16);
+    return LoadBe64(x) == LoadBe64(y) && LoadBe64(x + 8) == LoadBe64(y + 8) &&
+           LoadBe32(x + 16) == LoadBe32(y + 16);
   }
 };
 static_assert(sizeof(SocketAddress) == 20 && alignof(SocketAddress) == 1);
 
 /// Names one direction of a flow. `generation` differs each time the slot is used again; 0 names no flow.
 struct FlowRef {
-  uint32_t index = 0;       ///< slot within the worker
+  uint32_t index = 0;  ///< slot within the worker
   uint32_t generation = 0;
   uint16_t worker = 0;
   uint16_t reserved = 0;

@@ -25,7 +25,8 @@ Status GiveToGroupOf(const std::string& user, const std::string& path) {
   if (user.empty()) return {};
   const passwd* account = getpwnam(user.c_str());
   if (account == nullptr) return Fail("[dataplane] controlplane_user: no account is called '" + user + "'");
-  if (chown(path.c_str(), uid_t(-1), account->pw_gid) != 0) return Fail(path + ": chown: " + std::strerror(errno));
+  if (chown(path.c_str(), uid_t(-1), account->pw_gid) != 0)
+    return Fail(path + ": chown: " + std::strerror(errno));
   return {};
 }
 
@@ -51,7 +52,8 @@ Result<SharedMemory> SharedMemory::Open(const settings::DataplaneSettings& setti
   auto link = abi::Region::Create(abi::LinkPath(settings.runtime_directory), layout.total_bytes(), kLinkMode,
                                   IdentityOf(settings, abi::kLinkMagic), &link_existing);
   if (!link) return MakeUnexpected(std::move(link).error());
-  if (auto given = GiveToGroupOf(settings.controlplane_user, abi::LinkPath(settings.runtime_directory)); !given) {
+  if (auto given = GiveToGroupOf(settings.controlplane_user, abi::LinkPath(settings.runtime_directory));
+      !given) {
     return MakeUnexpected(std::move(given).error());
   }
   const bool adopted = vault_existing && link_existing;

@@ -18,7 +18,9 @@ enum class IpFamily : uint8_t { kNone = 0, kIpv4 = 4, kIpv6 = 6 };
 class IpAddress {
  public:
   constexpr IpAddress() = default;
-  static IpAddress V4(std::span<const uint8_t, 4> bytes) { return V4(bytes[0], bytes[1], bytes[2], bytes[3]); }
+  static IpAddress V4(std::span<const uint8_t, 4> bytes) {
+    return V4(bytes[0], bytes[1], bytes[2], bytes[3]);
+  }
   static IpAddress V6(std::span<const uint8_t, 16> bytes) {
     IpAddress address;
     address.family_ = IpFamily::kIpv6;
@@ -64,7 +66,9 @@ struct Endpoint {
   static std::optional<Endpoint> Parse(std::string_view text);
   std::string ToString() const;
   friend constexpr auto operator<=>(const Endpoint&, const Endpoint&) = default;
-  friend bool operator==(const Endpoint& a, const Endpoint& b) { return a.port == b.port && a.address == b.address; }
+  friend bool operator==(const Endpoint& a, const Endpoint& b) {
+    return a.port == b.port && a.address == b.address;
+  }
 };
 
 struct MacAddress {

@@ -23,5 +23,7 @@ class StrongType {
 
 template <typename Tag, typename T>
 struct std::hash<linegate::StrongType<Tag, T>> {
-  size_t operator()(const linegate::StrongType<Tag, T>& v) const noexcept { return std::hash<T>{}(v.value()); }
+  size_t operator()(const linegate::StrongType<Tag, T>& v) const noexcept {
+    return std::hash<T>{}(v.value());
+  }
 };

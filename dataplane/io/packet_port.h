@@ -24,7 +24,7 @@ struct Packet {
   uint16_t tailroom = 0;    ///< bytes free behind `data + length`
   uint16_t port_id = 0;     ///< port it came from or leaves by: an index into the worker's port table
   RxChecksum rx_checksum = RxChecksum::kUnknown;
-  void* buffer = nullptr;   ///< the driver's handle (an mbuf); opaque here
+  void* buffer = nullptr;  ///< the driver's handle (an mbuf); opaque here
 
   ByteView bytes() const { return {data, length}; }
   MutableByteView mutable_bytes() { return {data, length}; }

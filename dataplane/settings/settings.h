@@ -56,8 +56,8 @@ struct DataplaneSettings {
   /// Account that the control plane becomes once it has started; the link file belongs to its group, and the vault stays
   /// out of its reach. Empty: it stays what it was started as.
   std::string controlplane_user;
-  std::string xdp_mode = "generic";                 ///< "generic" or "native"
-  std::vector<int> cores;                           ///< one per worker; empty: chosen at start
+  std::string xdp_mode = "generic";  ///< "generic" or "native"
+  std::vector<int> cores;            ///< one per worker; empty: chosen at start
   SrtpEngine srtp_engine = SrtpEngine::kLibsrtp2;
   std::vector<Realm> realms;
   /// Hash over everything above: stamped into shared memory so that the two processes never disagree

@@ -16,10 +16,10 @@ enum class Profile : uint16_t {
 };
 
 struct ProfileTraits {
-  std::string_view name;        ///< as in RFC 5764 / RFC 7714
-  size_t key_bytes;             ///< master key = session encryption key length
-  size_t salt_bytes;            ///< master salt
-  size_t auth_key_bytes;        ///< session authentication key; 0 for AEAD
+  std::string_view name;  ///< as in RFC 5764 / RFC 7714
+  size_t key_bytes;       ///< master key = session encryption key length
+  size_t salt_bytes;      ///< master salt
+  size_t auth_key_bytes;  ///< session authentication key; 0 for AEAD
   size_t rtp_tag_bytes;
   size_t rtcp_tag_bytes;
   bool aead;
@@ -33,10 +33,14 @@ inline constexpr size_t kMaxOverheadBytes = 20;
 /// nullopt for a value that is not one of the profiles above or for kNone.
 constexpr std::optional<ProfileTraits> TraitsOf(Profile profile) {
   switch (profile) {
-    case Profile::kAes128CmHmacSha1_80: return ProfileTraits{"SRTP_AES128_CM_HMAC_SHA1_80", 16, 14, 20, 10, 10, false};
-    case Profile::kAeadAes128Gcm: return ProfileTraits{"SRTP_AEAD_AES_128_GCM", 16, 12, 0, 16, 16, true};
-    case Profile::kAeadAes256Gcm: return ProfileTraits{"SRTP_AEAD_AES_256_GCM", 32, 12, 0, 16, 16, true};
-    case Profile::kNone: break;
+    case Profile::kAes128CmHmacSha1_80:
+      return ProfileTraits{"SRTP_AES128_CM_HMAC_SHA1_80", 16, 14, 20, 10, 10, false};
+    case Profile::kAeadAes128Gcm:
+      return ProfileTraits{"SRTP_AEAD_AES_128_GCM", 16, 12, 0, 16, 16, true};
+    case Profile::kAeadAes256Gcm:
+      return ProfileTraits{"SRTP_AEAD_AES_256_GCM", 32, 12, 0, 16, 16, true};
+    case Profile::kNone:
+      break;
   }
   return std::nullopt;
 }

@@ -38,11 +38,12 @@ enum class JobStatus : uint8_t {
 /// One packet to protect or unprotect, in place.
 struct CryptoJob {
   CryptoContext* context = nullptr;
-  uint8_t* packet = nullptr;   ///< first byte of the RTP or RTCP header
-  uint32_t length = 0;         ///< bytes; in: as received, out: as it is now
-  uint32_t capacity = 0;       ///< bytes writable from `packet`
-  uint32_t header_bytes = 0;   ///< RTP: fixed header, CSRCs and extension (authenticated, not encrypted); RTCP: 8
-  uint32_t ssrc = 0;           ///< RTP: SSRC; RTCP: SSRC of the first sender
+  uint8_t* packet = nullptr;  ///< first byte of the RTP or RTCP header
+  uint32_t length = 0;        ///< bytes; in: as received, out: as it is now
+  uint32_t capacity = 0;      ///< bytes writable from `packet`
+  uint32_t header_bytes =
+      0;              ///< RTP: fixed header, CSRCs and extension (authenticated, not encrypted); RTCP: 8
+  uint32_t ssrc = 0;  ///< RTP: SSRC; RTCP: SSRC of the first sender
   /// RTP: the 48-bit packet index (RFC 3711 section 3.3.1) chosen by the caller, who owns rollover, replay and the
   /// transmit window. RTCP protect: the 31-bit SRTCP index to use. RTCP unprotect: output, the index that stood in
   /// the packet (only meaningful with kDone).

@@ -68,7 +68,8 @@ TEST(GoldenOffsets, NumbersAreNeverReused) {
   EXPECT_EQ(uint32_t(EventType::kPathSelected), 3u);
   EXPECT_EQ(uint32_t(EventType::kConsentLost), 4u);
   for (uint32_t i = 0; i < kCounterInfoCount; ++i) EXPECT_EQ(kCounterInfo[i].id, i) << kCounterInfo[i].name;
-  for (uint32_t i = 0; i < kDropReasonInfoCount; ++i) EXPECT_EQ(kDropReasonInfo[i].id, i) << kDropReasonInfo[i].name;
+  for (uint32_t i = 0; i < kDropReasonInfoCount; ++i)
+    EXPECT_EQ(kDropReasonInfo[i].id, i) << kDropReasonInfo[i].name;
 }
 
 }  // namespace

@@ -111,7 +111,8 @@ TEST_F(SpscRingTest, TwoThreadsSeeEveryRecordOnce) {
   });
   uint32_t expected = 0;
   while (expected < kCount) {
-    if (consumer_.Drain(16, [&](uint32_t, MutableByteView p) { EXPECT_EQ(LoadBe32(p.data()), expected++); }) == 0) {
+    if (consumer_.Drain(
+            16, [&](uint32_t, MutableByteView p) { EXPECT_EQ(LoadBe32(p.data()), expected++); }) == 0) {
       std::this_thread::yield();
     }
   }

@@ -45,7 +45,8 @@ class DtlsEndpointTest : public ::testing::Test {
   /// here); the handshake deadline on ours.
   std::vector<Datagram> Retransmission(DtlsEndpoint& endpoint) {
     std::vector<Datagram> again;
-    for (const TimePoint start = MonotonicNow(); again.empty() && MonotonicNow() - start < std::chrono::seconds(5);) {
+    for (const TimePoint start = MonotonicNow();
+         again.empty() && MonotonicNow() - start < std::chrono::seconds(5);) {
       endpoint.HandleTimeout(now_);
       again = Drain(endpoint);
     }
@@ -85,8 +86,10 @@ TEST_F(DtlsEndpointTest, DatagramsFitTheMtu) {
   size_t largest = 0;
   for (bool moved = true; moved;) {
     moved = false;
-    for (auto& d : Drain(*client_)) largest = std::max(largest, d.size()), server_->HandleDatagram(now_, d), moved = true;
-    for (auto& d : Drain(*server_)) largest = std::max(largest, d.size()), client_->HandleDatagram(now_, d), moved = true;
+    for (auto& d : Drain(*client_))
+      largest = std::max(largest, d.size()), server_->HandleDatagram(now_, d), moved = true;
+    for (auto& d : Drain(*server_))
+      largest = std::max(largest, d.size()), client_->HandleDatagram(now_, d), moved = true;
   }
   EXPECT_LE(largest, 1200u);
   EXPECT_EQ(client_->state(), State::kConnected);

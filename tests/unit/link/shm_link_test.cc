@@ -11,11 +11,20 @@ namespace {
 
 class RecordingHandler final : public LinkHandler {
  public:
-  void OnCommandDone(const abi::CommandDone& d) override { log.push_back("done " + std::to_string(d.sequence)); }
-  void OnPathValidated(const abi::PathEvent& p) override { log.push_back("validated " + p.remote.ToEndpoint().ToString()); }
-  void OnPathSelected(const abi::PathEvent& p) override { log.push_back("selected " + p.remote.ToEndpoint().ToString()); }
-  void OnConsentLost(const abi::FlowRef& f) override { log.push_back("consent lost " + std::to_string(f.index)); }
-  void OnPuntedDtls(const abi::FlowRef&, const Endpoint&, const Endpoint& remote, ByteView datagram) override {
+  void OnCommandDone(const abi::CommandDone& d) override {
+    log.push_back("done " + std::to_string(d.sequence));
+  }
+  void OnPathValidated(const abi::PathEvent& p) override {
+    log.push_back("validated " + p.remote.ToEndpoint().ToString());
+  }
+  void OnPathSelected(const abi::PathEvent& p) override {
+    log.push_back("selected " + p.remote.ToEndpoint().ToString());
+  }
+  void OnConsentLost(const abi::FlowRef& f) override {
+    log.push_back("consent lost " + std::to_string(f.index));
+  }
+  void OnPuntedDtls(const abi::FlowRef&, const Endpoint&, const Endpoint& remote,
+                    ByteView datagram) override {
     log.push_back("dtls " + remote.ToString() + " " + std::to_string(datagram.size()));
   }
   void OnDataplaneRestarted() override { log.push_back("restarted"); }
@@ -36,7 +45,8 @@ class ShmLinkTest : public ::testing::Test {
     directory_ = pattern;
     const abi::LinkLayout layout(2, 16);
     bool existing;
-    auto owner = abi::Region::Create(abi::LinkPath(directory_), layout.total_bytes(), 0600, identity_, &existing);
+    auto owner =
+        abi::Region::Create(abi::LinkPath(directory_), layout.total_bytes(), 0600, identity_, &existing);
     ASSERT_TRUE(owner) << owner.error().message();
     owner_ = std::move(owner).value();
     view_.emplace(owner_.data(), layout);
@@ -78,14 +88,15 @@ TEST_F(ShmLinkTest, CommandsArriveInTheWorkersRing) {
 TEST_F(ShmLinkTest, EventsOfEveryKindReachTheHandler) {
   const abi::FlowRef flow{3, 7, 1, 0};
   auto events = Events(1);
-  events.TryWrite(uint32_t(abi::EventType::kCommandDone), Bytes(abi::CommandDone{42, flow, abi::CommandStatus::kDone}));
+  events.TryWrite(uint32_t(abi::EventType::kCommandDone),
+                  Bytes(abi::CommandDone{42, flow, abi::CommandStatus::kDone}));
   const abi::PathEvent path{flow, {}, abi::SocketAddress::From(remote_)};
   events.TryWrite(uint32_t(abi::EventType::kPathValidated), Bytes(path));
   events.TryWrite(uint32_t(abi::EventType::kPathSelected), Bytes(path));
   events.TryWrite(uint32_t(abi::EventType::kConsentLost), Bytes(abi::FlowEvent{flow}));
   link_->Poll(now_, handler_);
-  EXPECT_EQ(handler_.log, (std::vector<std::string>{"done 42", "validated 192.0.2.1:5000", "selected 192.0.2.1:5000",
-                                                    "consent lost 3"}));
+  EXPECT_EQ(handler_.log, (std::vector<std::string>{"done 42", "validated 192.0.2.1:5000",
+                                                    "selected 192.0.2.1:5000", "consent lost 3"}));
 }
 
 TEST_F(ShmLinkTest, PuntedDatagramsAreCopiedOut) {
@@ -101,7 +112,8 @@ TEST_F(ShmLinkTest, RecordsThatLieAreCountedAndIgnored) {
   const uint8_t short_record[] = {1, 2, 3};
   auto events = Events(0);
   for (uint32_t type : {1u, 2u, 3u, 4u, 99u}) events.TryWrite(type, short_record);
-  events.TryWrite(uint32_t(abi::EventType::kConsentLost), Bytes(abi::FlowEvent{{3, 7, 1, 0}}));  // worker 1 on ring 0
+  events.TryWrite(uint32_t(abi::EventType::kConsentLost),
+                  Bytes(abi::FlowEvent{{3, 7, 1, 0}}));  // worker 1 on ring 0
   auto punts = Punts(0);
   punts.TryWrite(uint32_t(abi::PuntKind::kDtls), short_record);
   abi::PuntRecord header{{3, 7, 0, 0}, {}, {}, 4000};

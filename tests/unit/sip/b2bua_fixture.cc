@@ -165,11 +165,11 @@ Message B2buaFixture::Authorize(Message request, const Message& challenge, std::
 }
 
 void B2buaFixture::RegisterLocal(uint64_t flow, const std::string& user, const std::string& contact_user) {
-  Message request =
-      Text("REGISTER sip:lab.example\nMax-Forwards: 69\nTo: <sip:" + user +
-           "@lab.example>\nFrom: <sip:" + user + "@lab.example>;tag=r" + contact_user + "\nCall-ID: reg-" +
-           contact_user + "\nCSeq: " + std::to_string(next_setup_transaction) + " REGISTER\nContact: <sip:" +
-           contact_user + "@x.invalid;transport=ws>;expires=600\nExpires: 600\n");
+  Message request = Text(
+      "REGISTER sip:lab.example\nMax-Forwards: 69\nTo: <sip:" + user + "@lab.example>\nFrom: <sip:" + user +
+      "@lab.example>;tag=r" + contact_user + "\nCall-ID: reg-" + contact_user +
+      "\nCSeq: " + std::to_string(next_setup_transaction) + " REGISTER\nContact: <sip:" + contact_user +
+      "@x.invalid;transport=ws>;expires=600\nExpires: 600\n");
   FromBrowser(flow, next_setup_transaction++, request);
   ASSERT_EQ(Sent(0).status, 401);
   FromBrowser(flow, next_setup_transaction++, Authorize(request, Message(Sent(0)), user, user));
