@@ -8,9 +8,11 @@ mapfile -t sources < <(git ls-files --cached --others --exclude-standard '*.cc' 
 mapfile -t shells < <(git ls-files --cached --others --exclude-standard '*.sh'; printf '%s\n' .ci/run)
 
 if [ "${1:-}" = --fix ]; then clang-format -i "${sources[@]}"; fi
-clang-format --dry-run -Werror "${sources[@]}" 2>&1 | grep -oE '^[^ :]+:[0-9]+:[0-9]+: error' | sort -u | head -n 20 | sed 's/: error/: not as .clang-format wants it (scripts\/check.sh --fix)/' | {
-  if read -r first; then printf '%s\n' "$first"; cat; exit 1; fi
-} || status=1
+unformatted=$(clang-format --dry-run -Werror "${sources[@]}" 2>&1 | grep -oE '^[^ :]+:[0-9]+:[0-9]+: error' | sort -u | head -n 20)
+if [ -n "$unformatted" ]; then
+  printf '%s\n' "${unformatted//: error/: not as .clang-format wants it (scripts\/check.sh --fix)}"
+  status=1
+fi
 scripts/check_includes.py || status=1
 shellcheck -x "${shells[@]}" || status=1
 for file in "${sources[@]}"; do
