@@ -182,7 +182,7 @@ TEST_F(Echo, UnansweredCommandIsRepeatedWithTheSameSequence) {
   Ok(media->AnswerLocally(Web(), ReadSdp("chromium_offer_audio"), LocalService::kEcho));
   const std::string command = "program 0: echo web -> web reverse 0 rtp rtcp 111>111 110>110";
   EXPECT_THAT(Drain(), ElementsAre(command));
-  for (const auto wait : {50ms, 100ms, 200ms, 400ms, 800ms, 1600ms, 3200ms}) {
+  for (const auto wait : {50ms, 100ms, 200ms, 400ms, 800ms, 1600ms, 3200ms, 6400ms, 6400ms}) {
     EXPECT_EQ(media->NextTimeout(), now + wait);
     now += wait;
     media->HandleTimeout(now);
@@ -190,10 +190,6 @@ TEST_F(Echo, UnansweredCommandIsRepeatedWithTheSameSequence) {
     ASSERT_TRUE(output && std::holds_alternative<abi::ProgramFlow>(*output));
     EXPECT_EQ(std::get<abi::ProgramFlow>(*output).header.sequence, 1u);
   }
-  now += 6400ms;
-  media->HandleTimeout(now);
-  EXPECT_THAT(Drain(), IsEmpty());  // eight times and no more
-  EXPECT_EQ(media->NextTimeout(), std::nullopt);
   media->ReprogramAll();
   EXPECT_THAT(Drain(), ElementsAre(command));
 }
