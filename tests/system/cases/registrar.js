@@ -143,12 +143,13 @@ export const registrarCases = [
     const [one, two] = [await browser.phone('1001'), await browser.phone('1002')];
     const [out, into] = await connectBrowsers(one, two);
     for (const [holder, held] of [[out, into], [into, out]]) {
+      await Promise.all(['hold', 'unhold'].map((name) => held.do('forget', name)));
       await holder.do('hold');
       await held.event('hold', 2000);
       await holder.do('unhold');
       await held.event('unhold', 2000);
-      await sleep(200);
     }
+    await sleep(300);
     await measureAll(report, [['1001 > 1002', out], ['1002 < 1001', into]]);
     await endFrom(out, [into]);
   } },

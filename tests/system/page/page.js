@@ -86,6 +86,14 @@ const mediaOptions = (options) => ({
 const warmUp = navigator.mediaDevices.getUserMedia({ audio: true }).then((stream) =>
   stream.getTracks().forEach((track) => track.stop()));
 
+async function changeHold(session, method) {
+  await until(`ready for ${method}`, 2000, () => session.isReadyToReOffer());
+  await new Promise((resolve, reject) => {
+    setTimeout(reject, 3000, new Error(`${method} is not answered`));
+    if (!session[method]({}, resolve)) reject(new Error(`${method} is refused by JsSIP`));
+  });
+}
+
 const call = (id) => calls.get(id) ?? fail(`no call ${id}`);
 
 window.phone = {
@@ -150,8 +158,9 @@ window.phone = {
     const { session } = call(id);
     if (!session.isEnded()) session.terminate(options);
   },
-  hold: (id) => call(id).session.hold(),
-  unhold: (id) => call(id).session.unhold(),
+  // Both resolve when the re-INVITE is answered; JsSIP refuses one while another is under way.
+  hold: (id) => changeHold(call(id).session, 'hold'),
+  unhold: (id) => changeHold(call(id).session, 'unhold'),
   held: (id) => call(id).session.isOnHold(),
   dtmf: (id, tones, transport) => call(id).session.sendDTMF(tones, { transportType: transport, duration: 100, interToneGap: 100 }),
   async digits(id, wanted, limitMs = 3000) {
