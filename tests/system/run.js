@@ -14,6 +14,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { registrarCases } from './cases/registrar.js';
+import { restartCases } from './cases/restart.js';
 import { sipServerCases } from './cases/sip_server.js';
 import { watchWire } from './cases/wire.js';
 import { Baresip } from './harness/baresip.js';
@@ -26,6 +27,7 @@ import { renderTable } from './harness/table.js';
 const suites = [
   { cases: registrarCases, arguments: [], sip: false },
   { cases: sipServerCases, arguments: ['--sip-server'], sip: true },
+  { cases: restartCases, arguments: ['--sip-server'], sip: true },
 ];
 
 const bringUp = (suite, { config }) => Lab.up([...suite.arguments, ...(config ? ['--config', config] : [])]);
