@@ -13,7 +13,8 @@
 # --sip-server: Kamailio on 10.90.2.2:5060 (UDP, TCP) and baresip, user 1003, on 10.90.2.2:5070.
 # --no-gateway: the namespaces (and the SIP Server) alone, for another gateway or a client test.
 # `up` twice is the same as once; with other options or newer programs it changes over; it starts again what has died.
-# LINEGATE_BUILD names the build tree (default build/release). Logs: /run/linegate-lab/log.
+# LINEGATE_BUILD names the build tree (default build/release). Logs: /run/linegate-lab/log; `down` keeps a copy in the
+# folder that LINEGATE_KEEP_LOGS names.
 # LINEGATE_LAB=NAME is another lab beside the first: namespaces NAME-web, NAME-core, NAME-sip, all below
 # /run/linegate-lab-NAME, which also stands for /run/linegate-lab in the configuration.
 set -euo pipefail
@@ -141,6 +142,10 @@ change_over() {
 down() {
   local ns
   stop "$run" controlplane dataplane baresip kamailio
+  if [ -n "${LINEGATE_KEEP_LOGS:-}" ] && [ -d "$run/log" ]; then
+    mkdir -p "$LINEGATE_KEEP_LOGS"
+    cp "$run/log/"* "$LINEGATE_KEEP_LOGS/"
+  fi
   for ns in "${namespaces[@]}"; do remove_namespace "$ns"; done
   restore_hugepages "$run"
   remove_tree "$run"
