@@ -94,10 +94,4 @@ Route Router::FromTrunk(TimePoint now, const Message& request) const {
   return RouteWhenConnected{binding->token, binding->contact_uri};
 }
 
-std::optional<ContactTarget> Router::Reach(const RouteWhenConnected& waiting) const {
-  const auto flow = flows_.FlowOf(waiting.token);
-  if (!flow) return std::nullopt;
-  return ContactTarget{waiting.token, waiting.contact_uri, *flow};
-}
-
 }  // namespace linegate::sip

@@ -55,8 +55,6 @@ class Router {
   /// Domain of the From URI, null when it is none of ours.
   const DomainConfig* HomeDomain(const Message& request) const;
   const DomainConfig* FindDomain(std::string_view host) const;
-  /// Where a waiting contact is now, if its connection is back.
-  std::optional<ContactTarget> Reach(const RouteWhenConnected& waiting) const;
 
  private:
   Route FromBrowser(TimePoint now, const Message& request) const;
