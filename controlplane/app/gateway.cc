@@ -48,7 +48,8 @@ Endpoint Advertised(const settings::Realm& realm, const Endpoint& local) {
 
 Result<std::unique_ptr<Gateway>> Gateway::Start(net::Runtime& runtime, ops::Config config) {
   auto link = link::ShmLink::Attach(abi::LinkPath(config.media.runtime_directory), config.media.hash,
-                                    config.media.workers, config.media.flows_per_worker);
+                                    config.media.workers, config.media.flows_per_worker,
+                                    config.media.relays_per_worker);
   if (!link) return MakeUnexpected(std::move(link).error());
   std::unique_ptr<Gateway> gateway(new Gateway(runtime, std::move(config), std::move(link).value()));
   if (auto started = gateway->StartParts(); !started) return MakeUnexpected(std::move(started).error());
@@ -365,7 +366,8 @@ void Gateway::ReattachIfGone(TimePoint now) {
   last_attach_attempt_ = now;
   if (now - dataplane_seen_ >= kDataplaneGrace) EndCallsWithoutMedia(now);
   auto link = link::ShmLink::Attach(abi::LinkPath(config_.media.runtime_directory), config_.media.hash,
-                                    config_.media.workers, config_.media.flows_per_worker);
+                                    config_.media.workers, config_.media.flows_per_worker,
+                                    config_.media.relays_per_worker);
   if (!link || !link->dataplane_up(now)) return;
   link_ = std::move(link).value();
   OnDataplaneRestarted();

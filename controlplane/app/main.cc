@@ -23,9 +23,9 @@ linegate::Result<std::unique_ptr<Gateway>> StartWhenDataplaneIsUp(linegate::net:
                                                                   const linegate::ops::Config& config) {
   const auto deadline = std::chrono::steady_clock::now() + kDataplaneWait;
   for (bool told = false;; told = true) {
-    auto link = linegate::link::ShmLink::Attach(linegate::abi::LinkPath(config.media.runtime_directory),
-                                                config.media.hash, config.media.workers,
-                                                config.media.flows_per_worker);
+    auto link = linegate::link::ShmLink::Attach(
+        linegate::abi::LinkPath(config.media.runtime_directory), config.media.hash, config.media.workers,
+        config.media.flows_per_worker, config.media.relays_per_worker);
     if (link || std::chrono::steady_clock::now() > deadline) return Gateway::Start(runtime, config);
     if (!told) linegate::ops::LogInfo("waiting_for_dataplane", {{"reason", link.error().message()}});
     std::this_thread::sleep_for(std::chrono::milliseconds(50));

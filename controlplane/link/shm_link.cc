@@ -21,10 +21,11 @@ std::optional<T> CopyRecord(ByteView payload) {
 }  // namespace
 
 Result<ShmLink> ShmLink::Attach(const std::string& path, uint64_t config_hash, uint32_t workers,
-                                uint32_t flows_per_worker) {
-  auto region = abi::Region::Attach(path, {abi::kLinkMagic, config_hash, workers, flows_per_worker});
+                                uint32_t flows_per_worker, uint32_t relays_per_worker) {
+  auto region =
+      abi::Region::Attach(path, {abi::kLinkMagic, config_hash, workers, flows_per_worker, relays_per_worker});
   if (!region) return MakeUnexpected(std::move(region).error());
-  const abi::LinkLayout layout(workers, flows_per_worker);
+  const abi::LinkLayout layout(workers, flows_per_worker, relays_per_worker);
   if (region->size() < layout.total_bytes()) return Fail(path + ": shorter than its layout");
   return ShmLink(std::move(region).value(), layout);
 }

@@ -42,7 +42,7 @@ class ShmLink {
  public:
   /// Errors: no region yet, other ABI, other configuration (see Region::Attach).
   static Result<ShmLink> Attach(const std::string& path, uint64_t config_hash, uint32_t workers,
-                                uint32_t flows_per_worker);
+                                uint32_t flows_per_worker, uint32_t relays_per_worker);
   ShmLink(ShmLink&&) = default;
   ShmLink& operator=(ShmLink&&) = default;
 

@@ -88,7 +88,7 @@ class ConfigReader {
 
 void ConfigReader::Read(const toml::table& root) {
   TomlReader file(sink_, root, "");
-  for (const char* shared : {"dataplane", "srtp"}) file.Table(shared);
+  for (const char* shared : {"dataplane", "srtp", "stun"}) file.Table(shared);
   file.Tables("realm");
   if (const auto* web = file.Table("web")) {
     ReadWeb({sink_, *web, "[web]"});
@@ -208,11 +208,15 @@ void ConfigReader::RefuseDataplanePorts(TomlReader& reader, const std::vector<En
       const bool is_webrtc = realm.webrtc_port != 0 && endpoint.port >= realm.webrtc_port &&
                              endpoint.port < realm.webrtc_port + config_.media.workers;
       const bool is_stun = std::count(realm.stun_ports.begin(), realm.stun_ports.end(), endpoint.port) != 0;
-      if (is_webrtc || is_stun || realm.rtp_ports.Contains(endpoint.port)) {
+      const bool is_turn = std::count(realm.turn_ports.begin(), realm.turn_ports.end(), endpoint.port) != 0;
+      const bool is_relay = realm.relay_ports.Contains(endpoint.port);
+      if (is_webrtc || is_stun || is_turn || is_relay || realm.rtp_ports.Contains(endpoint.port)) {
         reader.Fault("listen", endpoint.ToString() + " overlaps with " +
-                                   (is_webrtc ? "webrtc_port"
-                                    : is_stun ? "stun_ports"
-                                              : "rtp_ports") +
+                                   (is_webrtc  ? "webrtc_port"
+                                    : is_stun  ? "stun_ports"
+                                    : is_turn  ? "turn_ports"
+                                    : is_relay ? "relay_ports"
+                                               : "rtp_ports") +
                                    " of [[realm]] '" + realm.name + "': UDP there belongs to the dataplane");
       }
     }

@@ -57,4 +57,19 @@ struct alignas(64) FlowStats {
 };
 static_assert(sizeof(FlowStats) == 128);
 
+/// What one TURN allocation has carried; bytes are application data. Written by its worker alone; monotonic within a
+/// generation.
+struct alignas(64) RelayStats {
+  uint32_t generation = 0;
+  uint32_t last_drop_reason = 0;
+  uint64_t to_peer_pkts = 0;
+  uint64_t to_peer_bytes = 0;
+  uint64_t to_client_pkts = 0;
+  uint64_t to_client_bytes = 0;
+  uint64_t dropped_pkts = 0;
+  uint64_t last_relayed_ns = 0;  ///< CLOCK_MONOTONIC
+  uint64_t reserved = 0;
+};
+static_assert(sizeof(RelayStats) == 64);
+
 }  // namespace linegate::abi

@@ -1,5 +1,6 @@
 #pragma once
 #include "dataplane/abi/flow_config.h"
+#include "dataplane/abi/relay_config.h"
 
 /// Control plane -> worker. At-least-once: a command carries (flow, sequence); a repeat of the last sequence of a slot is
 /// answered as the first time and changes nothing. Every command gets exactly one kCommandDone event.
@@ -10,8 +11,12 @@ enum class CommandType : uint32_t {
   kInstallKeys =
       0x02,  ///< InstallKeys; the worker copies the key and wipes the ring record. kSend: after the flow was
              ///< programmed with the WebRTC leg as its egress and `reverse`
-  kRemoveFlow = 0x03,      ///< RemoveFlow; unknown generation: done, nothing to do
-  kRemoveAllFlows = 0x04,  ///< RemoveAllFlows: a control plane that knows no calls starts clean
+  kRemoveFlow = 0x03,  ///< RemoveFlow; unknown generation: done, nothing to do
+  kRemoveAllFlows =
+      0x04,              ///< RemoveAllFlows: a control plane that knows no calls starts clean; relays go, too
+  kProgramRelay = 0x05,  ///< ProgramRelay: create, or replace the configuration and keep the peers
+  kSetRelayPeer = 0x06,  ///< SetRelayPeer; family 0: the entry is removed
+  kRemoveRelay = 0x07,   ///< RemoveRelay; unknown generation: done, nothing to do
 };
 
 struct CommandHeader {
@@ -47,6 +52,23 @@ struct RemoveFlow {
 struct RemoveAllFlows {
   CommandHeader header;  ///< flow.worker only
 };
+
+/// In commands of relays CommandHeader::flow is a RelayRef.
+struct ProgramRelay {
+  CommandHeader header;
+  RelayConfig config;
+  uint8_t padding[4] = {};
+};
+struct SetRelayPeer {
+  CommandHeader header;
+  uint32_t index = 0;  ///< below kRelayPeers; chosen by the control plane
+  RelayPeer peer;
+  uint8_t padding[4] = {};
+};
+struct RemoveRelay {
+  CommandHeader header;
+};
+static_assert(sizeof(ProgramRelay) == 128 && sizeof(SetRelayPeer) == 88 && sizeof(RemoveRelay) == 24);
 
 static_assert(sizeof(ProgramFlow) == 536 && sizeof(InstallKeys) == 80 && sizeof(RemoveFlow) == 24);
 

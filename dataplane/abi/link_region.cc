@@ -8,12 +8,14 @@ namespace {
 constexpr uint64_t AlignPage(uint64_t bytes) { return (bytes + 4095) & ~uint64_t{4095}; }
 }  // namespace
 
-LinkLayout::LinkLayout(uint32_t workers, uint32_t flows_per_worker)
+LinkLayout::LinkLayout(uint32_t workers, uint32_t flows_per_worker, uint32_t relays_per_worker)
     : workers_(workers),
       flows_per_worker_(flows_per_worker),
+      relays_per_worker_(relays_per_worker),
       stride_(AlignPage(RingBytes(kCommandRingBytes) + RingBytes(kEventRingBytes) +
                         RingBytes(kPuntRingBytes) + RingBytes(kInjectRingBytes) + sizeof(WorkerCounters) +
-                        uint64_t(flows_per_worker) * sizeof(FlowStats))),
+                        uint64_t(flows_per_worker) * sizeof(FlowStats) +
+                        uint64_t(relays_per_worker) * sizeof(RelayStats))),
       total_bytes_(kFirstWorkerOffset + workers * stride_) {
   static_assert(sizeof(RegionHeader) <= kLinkHeaderOffset);
   static_assert(kLinkHeaderOffset + sizeof(LinkHeader) <= kFirstWorkerOffset);

@@ -29,13 +29,15 @@ struct LinkHeader {
 };
 static_assert(sizeof(LinkHeader) == 512);
 
-/// Offsets of everything in the link region; both sides compute the same from (workers, flows per worker).
+/// Offsets of everything in the link region; both sides compute the same from (workers, flows per worker, relays
+/// per worker).
 ///
 ///   RegionHeader (pad to 4 KiB incl. LinkHeader) | worker 0 | worker 1 | ...
 ///   worker = command ring | event ring | punt ring | inject ring | WorkerCounters | FlowStats[flows_per_worker]
+///            | RelayStats[relays_per_worker]
 class LinkLayout {
  public:
-  LinkLayout(uint32_t workers, uint32_t flows_per_worker);
+  LinkLayout(uint32_t workers, uint32_t flows_per_worker, uint32_t relays_per_worker);
   uint64_t total_bytes() const { return total_bytes_; }
   uint64_t link_header() const { return kLinkHeaderOffset; }
   uint64_t command_ring(uint32_t worker) const { return WorkerBase(worker); }
@@ -44,8 +46,12 @@ class LinkLayout {
   uint64_t inject_ring(uint32_t worker) const { return punt_ring(worker) + RingBytes(kPuntRingBytes); }
   uint64_t counters(uint32_t worker) const { return inject_ring(worker) + RingBytes(kInjectRingBytes); }
   uint64_t flow_stats(uint32_t worker) const { return counters(worker) + sizeof(WorkerCounters); }
+  uint64_t relay_stats(uint32_t worker) const {
+    return flow_stats(worker) + uint64_t(flows_per_worker_) * sizeof(FlowStats);
+  }
   uint32_t workers() const { return workers_; }
   uint32_t flows_per_worker() const { return flows_per_worker_; }
+  uint32_t relays_per_worker() const { return relays_per_worker_; }
 
  private:
   static constexpr uint64_t kLinkHeaderOffset = 512;
@@ -53,6 +59,7 @@ class LinkLayout {
   uint64_t WorkerBase(uint32_t worker) const { return kFirstWorkerOffset + uint64_t(worker) * stride_; }
   uint32_t workers_;
   uint32_t flows_per_worker_;
+  uint32_t relays_per_worker_;
   uint64_t stride_;
   uint64_t total_bytes_;
 };
@@ -68,6 +75,7 @@ class LinkRegion {
   RingHeader* inject_ring(uint32_t w) const { return At<RingHeader>(layout_.inject_ring(w)); }
   WorkerCounters& counters(uint32_t w) const { return *At<WorkerCounters>(layout_.counters(w)); }
   FlowStats* flow_stats(uint32_t w) const { return At<FlowStats>(layout_.flow_stats(w)); }
+  RelayStats* relay_stats(uint32_t w) const { return At<RelayStats>(layout_.relay_stats(w)); }
   const LinkLayout& layout() const { return layout_; }
   /// Owner, fresh region: writes ring capacities. Rings of an adopted region keep their cursors.
   void Initialise() const;

@@ -17,6 +17,7 @@
 #include "dataplane/abi/flow_slot.h"
 #include "dataplane/abi/link_region.h"
 #include "dataplane/abi/punt_record.h"
+#include "dataplane/abi/relay_slot.h"
 
 namespace linegate::abi {
 namespace {
@@ -60,7 +61,8 @@ Status CheckHeader(const RegionHeader& header, size_t file_bytes, const RegionId
   ReadBootId(boot_id);
   if (std::memcmp(boot_id, header.boot_id, sizeof boot_id) != 0) return Fail("made by another boot");
   if (header.config_hash != identity.config_hash || header.worker_count != identity.worker_count ||
-      header.flows_per_worker != identity.flows_per_worker) {
+      header.flows_per_worker != identity.flows_per_worker ||
+      header.relays_per_worker != identity.relays_per_worker) {
     return Fail("made for another configuration");
   }
   if (header.total_bytes > file_bytes) return Fail("file shorter than its header says");
@@ -78,12 +80,20 @@ Status Reserve(int fd, size_t bytes) {
 }  // namespace
 
 void FillSizeTable(uint32_t (&table)[kSizeTableEntries]) {
-  const uint32_t sizes[] = {sizeof(RegionHeader),  sizeof(LinkHeader),     sizeof(RingHeader),
-                            sizeof(RecordHeader),  sizeof(FlowConfig),     sizeof(ProgramFlow),
-                            sizeof(InstallKeys),   sizeof(RemoveFlow),     sizeof(CommandDone),
-                            sizeof(PathEvent),     sizeof(FlowEvent),      sizeof(PuntRecord),
-                            sizeof(InjectRecord),  sizeof(WorkerCounters), sizeof(FlowStats),
-                            sizeof(SocketAddress), sizeof(FlowSlot)};
+  const uint32_t sizes[] = {sizeof(RegionHeader),     sizeof(LinkHeader),
+                            sizeof(RingHeader),       sizeof(RecordHeader),
+                            sizeof(FlowConfig),       sizeof(ProgramFlow),
+                            sizeof(InstallKeys),      sizeof(RemoveFlow),
+                            sizeof(CommandDone),      sizeof(PathEvent),
+                            sizeof(FlowEvent),        sizeof(PuntRecord),
+                            sizeof(InjectRecord),     sizeof(WorkerCounters),
+                            sizeof(FlowStats),        sizeof(SocketAddress),
+                            sizeof(FlowSlot),         sizeof(RelayConfig),
+                            sizeof(RelayPeer),        sizeof(RelaySlot),
+                            sizeof(RelayStats),       sizeof(ProgramRelay),
+                            sizeof(SetRelayPeer),     sizeof(TurnPuntRecord),
+                            sizeof(RelayPuntRecord),  sizeof(ListenerInjectRecord),
+                            sizeof(RelayInjectRecord)};
   static_assert(std::size(sizes) <= kSizeTableEntries);
   std::fill(std::begin(table), std::end(table), 0u);
   std::copy(std::begin(sizes), std::end(sizes), std::begin(table));
@@ -171,6 +181,7 @@ void Region::Publish(const RegionIdentity& identity) {
   h.config_hash = identity.config_hash;
   h.worker_count = identity.worker_count;
   h.flows_per_worker = identity.flows_per_worker;
+  h.relays_per_worker = identity.relays_per_worker;
   FillSizeTable(h.size_table);
   h.version.store(uint32_t(kAbiMajor) << 16 | kAbiMinor, std::memory_order_release);
 }

@@ -8,11 +8,11 @@
 
 namespace linegate::abi {
 
-inline constexpr uint16_t kAbiMajor = 1;
+inline constexpr uint16_t kAbiMajor = 2;
 inline constexpr uint16_t kAbiMinor = 0;
 inline constexpr uint32_t kLinkMagic = 0x4c474c4b;   // "LGLK"
 inline constexpr uint32_t kVaultMagic = 0x4c475654;  // "LGVT"
-inline constexpr uint32_t kSizeTableEntries = 32;
+inline constexpr uint32_t kSizeTableEntries = 48;
 
 /// First bytes of link and vault. `version` is stored last with release: 0 = not ready yet.
 struct RegionHeader {
@@ -23,10 +23,12 @@ struct RegionHeader {
   uint64_t config_hash = 0;  ///< settings::DataplaneSettings::hash
   uint32_t worker_count = 0;
   uint32_t flows_per_worker = 0;
+  uint32_t relays_per_worker = 0;
+  uint32_t reserved = 0;
   /// sizeof every structure that crosses the region: catches a stale build even when nobody bumped the version.
   uint32_t size_table[kSizeTableEntries] = {};
 };
-static_assert(sizeof(RegionHeader) == 48 + 4 * kSizeTableEntries);
+static_assert(sizeof(RegionHeader) == 56 + 4 * kSizeTableEntries);
 
 /// The size table of this build; the same function fills and checks it.
 void FillSizeTable(uint32_t (&table)[kSizeTableEntries]);
@@ -36,6 +38,7 @@ struct RegionIdentity {
   uint64_t config_hash = 0;
   uint32_t worker_count = 0;
   uint32_t flows_per_worker = 0;
+  uint32_t relays_per_worker = 0;
 };
 
 /// A file mapped into both processes (link) or one (vault): hugetlbfs where `directory` is one, else any tmpfs.

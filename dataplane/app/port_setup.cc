@@ -17,7 +17,10 @@ std::vector<drivers::UdpPortClaim> ClaimsOf(const settings::DataplaneSettings& s
         claims.push_back({address, realm.webrtc_port, uint16_t(realm.webrtc_port + settings.workers - 1)});
       }
       for (uint16_t port : realm.stun_ports) claims.push_back({address, port, port});
-      if (!realm.rtp_ports.empty()) claims.push_back({address, realm.rtp_ports.first, realm.rtp_ports.last});
+      for (uint16_t port : realm.turn_ports) claims.push_back({address, port, port});
+      for (const settings::PortRange& range : {realm.rtp_ports, realm.relay_ports}) {
+        if (!range.empty()) claims.push_back({address, range.first, range.last});
+      }
     }
   }
   return claims;
@@ -120,7 +123,7 @@ Status NetworkPorts::AttachProgram(const std::string& interface) {
   programs_.push_back(std::move(*program));
   // Every interface takes the ports of all realms: what arrives for an address of the other side is dropped
   // and counted by the worker; left to the kernel it would be answered, which tells a stranger what is
-  // private.
+  // private. Relay ports serve whatever interface a packet came from.
   return programs_.back().SetPorts(AllClaims());
 }
 

@@ -17,7 +17,16 @@ constexpr unsigned kLinkMode = 0660;
 constexpr unsigned kVaultMode = 0600;  // keys: the process that parses SIP and TLS cannot read them
 
 abi::RegionIdentity IdentityOf(const settings::DataplaneSettings& settings, uint32_t magic) {
-  return {magic, settings.hash, settings.workers, settings.flows_per_worker};
+  return {magic, settings.hash, settings.workers, settings.flows_per_worker, settings.relays_per_worker};
+}
+
+abi::LinkLayout LayoutOf(const settings::DataplaneSettings& settings) {
+  return {settings.workers, settings.flows_per_worker, settings.relays_per_worker};
+}
+
+size_t VaultBytes(const settings::DataplaneSettings& settings) {
+  return kSlotsOffset + size_t{settings.workers} * (settings.flows_per_worker * sizeof(abi::FlowSlot) +
+                                                    settings.relays_per_worker * sizeof(abi::RelaySlot));
 }
 
 /// The link file alone is the control plane's: its group may read and write it.
@@ -36,18 +45,16 @@ SharedMemory::SharedMemory(abi::Region link, abi::Region vault, const settings::
                            Origin origin)
     : link_(std::move(link)),
       vault_(std::move(vault)),
-      layout_(settings.workers, settings.flows_per_worker),
+      layout_(LayoutOf(settings)),
       link_identity_(IdentityOf(settings, abi::kLinkMagic)),
       vault_identity_(IdentityOf(settings, abi::kVaultMagic)),
       origin_(origin) {}
 
 Result<SharedMemory> SharedMemory::Open(const settings::DataplaneSettings& settings, Rng& rng) {
-  const size_t slots = size_t{settings.workers} * settings.flows_per_worker;
-  const abi::LinkLayout layout(settings.workers, settings.flows_per_worker);
+  const abi::LinkLayout layout = LayoutOf(settings);
   bool vault_existing = false, link_existing = false;
-  auto vault = abi::Region::Create(abi::VaultPath(settings.runtime_directory),
-                                   kSlotsOffset + slots * sizeof(abi::FlowSlot), kVaultMode,
-                                   IdentityOf(settings, abi::kVaultMagic), &vault_existing);
+  auto vault = abi::Region::Create(abi::VaultPath(settings.runtime_directory), VaultBytes(settings),
+                                   kVaultMode, IdentityOf(settings, abi::kVaultMagic), &vault_existing);
   if (!vault) return MakeUnexpected(std::move(vault).error());
   auto link = abi::Region::Create(abi::LinkPath(settings.runtime_directory), layout.total_bytes(), kLinkMode,
                                   IdentityOf(settings, abi::kLinkMagic), &link_existing);
@@ -74,6 +81,14 @@ std::span<abi::FlowSlot> SharedMemory::SlotsOf(uint16_t worker) const {
   auto* slots = reinterpret_cast<abi::FlowSlot*>(vault_.data() + kSlotsOffset);
   const size_t each = layout_.flows_per_worker();
   return {slots + worker * each, each};
+}
+
+std::span<abi::RelaySlot> SharedMemory::RelaysOf(uint16_t worker) const {
+  const size_t flow_slots = size_t{layout_.workers()} * layout_.flows_per_worker();
+  auto* relays =
+      reinterpret_cast<abi::RelaySlot*>(vault_.data() + kSlotsOffset + flow_slots * sizeof(abi::FlowSlot));
+  const size_t each = layout_.relays_per_worker();
+  return {relays + worker * each, each};
 }
 
 void SharedMemory::Publish() {

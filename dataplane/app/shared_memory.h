@@ -5,6 +5,7 @@
 #include "dataplane/abi/flow_slot.h"
 #include "dataplane/abi/link_region.h"
 #include "dataplane/abi/region.h"
+#include "dataplane/abi/relay_slot.h"
 #include "dataplane/base/result.h"
 #include "dataplane/base/rng.h"
 #include "dataplane/settings/settings.h"
@@ -28,6 +29,7 @@ class SharedMemory {
 
   abi::LinkRegion link() const { return {link_.data(), layout_}; }
   std::span<abi::FlowSlot> SlotsOf(uint16_t worker) const;
+  std::span<abi::RelaySlot> RelaysOf(uint16_t worker) const;
   Origin origin() const { return origin_; }
   /// Tells the control plane that a dataplane serves the link.
   void Publish();

@@ -123,7 +123,8 @@ void WorkerThreads::Run(Thread& thread) {
                            .transform = **transform,
                            .hmac = hmac,
                            .mesh = mesh_,
-                           .rng = rng});
+                           .rng = rng,
+                           .relays = memory_.RelaysOf(thread.worker)});
     outcome.adopted_flows = worker.Adopt(MonotonicNow());
     outcome.engine = (*transform)->Describe();
     thread.ready.set_value(std::move(outcome));

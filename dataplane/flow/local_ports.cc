@@ -31,7 +31,9 @@ LocalPorts::LocalPorts(const settings::DataplaneSettings& settings) : workers_(s
       entry.realm = uint16_t(r);
       entry.webrtc_port = realm.webrtc_port;
       entry.rtp = realm.rtp_ports;
+      entry.relay = realm.relay_ports;
       entry.stun_ports = realm.stun_ports;
+      entry.turn_ports = realm.turn_ports;
       addresses_.push_back(std::move(entry));
     }
   }
@@ -58,6 +60,16 @@ bool LocalPorts::Find(const Endpoint& local, LocalPort& out) const {
     if (entry.rtp.Contains(local.port) && local.port >= ((entry.rtp.first + 1u) & ~1u)) {
       out.kind = LocalPortKind::kRtp;
       out.owner = OwnerOf(entry.rtp, local.port);
+      return true;
+    }
+    if (entry.relay.Contains(local.port) && local.port >= ((entry.relay.first + 1u) & ~1u)) {
+      out.kind = LocalPortKind::kRelay;
+      out.owner = OwnerOf(entry.relay, local.port);
+      return true;
+    }
+    if (std::ranges::find(entry.turn_ports, local.port) != entry.turn_ports.end()) {
+      out.kind = LocalPortKind::kTurnListener;
+      out.owner = 0;
       return true;
     }
     if (std::ranges::find(entry.stun_ports, local.port) != entry.stun_ports.end()) {

@@ -11,12 +11,14 @@ enum class LocalPortKind : uint8_t {
   kStunListener,  ///< plain STUN, served by every worker
   kWebRtc,        ///< all WebRTC legs of one worker and realm
   kRtp,           ///< one RTP or RTCP port of a pair, of one worker
+  kTurnListener,  ///< STUN and TURN, served by every worker
+  kRelay,  ///< one port for relayed transport addresses, of one worker; reached through every interface
 };
 
 /// What a local UDP endpoint is for.
 struct LocalPort {
   LocalPortKind kind = LocalPortKind::kStunListener;
-  uint16_t owner = 0;    ///< worker; meaningless for kStunListener
+  uint16_t owner = 0;    ///< worker; meaningless for listeners
   uint16_t port_id = 0;  ///< network port of the realm's interface
   uint16_t realm = 0;
 };
@@ -41,7 +43,9 @@ class LocalPorts {
     uint16_t realm = 0;
     uint16_t webrtc_port = 0;
     settings::PortRange rtp;
+    settings::PortRange relay;
     std::vector<uint16_t> stun_ports;
+    std::vector<uint16_t> turn_ports;
   };
   uint16_t OwnerOf(const settings::PortRange& range, uint16_t port) const;
   std::vector<Address> addresses_;

@@ -113,7 +113,7 @@ void ClassifyOne(PacketBatch& batch, size_t i, NodeContext& context) {
   }
   meta.payload = packet.data + meta.frame.payload_offset;
   meta.payload_bytes = meta.frame.payload_bytes;
-  if (local.kind == LocalPortKind::kStunListener) {
+  if (local.kind == LocalPortKind::kStunListener || local.kind == LocalPortKind::kTurnListener) {
     if (wire::ClassifyPayload(meta.payload_view()) != PayloadClass::kStun) {
       return context.Drop(meta, DropReason::kUnknownProtocol);
     }

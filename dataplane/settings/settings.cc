@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "dataplane/settings/settings_hash.h"
 #include "dataplane/settings/settings_overlap.h"
 #include "dataplane/settings/toml_reader.h"
 
@@ -14,7 +15,10 @@ namespace {
 constexpr int64_t kMostWorkers = 64;
 constexpr int64_t kMostFlowsPerWorker = 1 << 20;
 constexpr size_t kMostRealms = 16;
-constexpr size_t kMostStunPorts = 16;
+constexpr size_t kMostListenerPorts = 16;
+constexpr int64_t kMostRelaysPerWorker = 1 << 20;
+constexpr uint32_t kDefaultRelaysPerWorker = 1024;  // where a realm has relay_ports
+constexpr int64_t kMostRequestsPerSecond = 100'000'000;
 constexpr size_t kLongestInterfaceName = 15;  // IFNAMSIZ - 1
 constexpr size_t kLongestRealmName = 31;
 
@@ -59,12 +63,14 @@ std::vector<IpAddress> ReadAddresses(TomlReader& reader, std::string_view key) {
 }
 
 void ReadDataplane(TomlReader reader, DataplaneSettings& settings) {
-  int64_t workers = settings.workers, flows = settings.flows_per_worker;
+  int64_t workers = settings.workers, flows = settings.flows_per_worker, relays = settings.relays_per_worker;
   size_t idle = size_t(settings.idle), hugepages = size_t(settings.hugepages), mode = 0;
   std::vector<int64_t> cores;
   reader.Integer("workers", 1, kMostWorkers, workers);
   reader.Integer("flows_per_worker", 64, kMostFlowsPerWorker, flows);
   if (!IsPowerOfTwo(flows)) reader.Fault("flows_per_worker", "must be a power of two");
+  reader.Integer("relays_per_worker", 0, kMostRelaysPerWorker, relays);
+  if (relays != 0 && !IsPowerOfTwo(relays)) reader.Fault("relays_per_worker", "must be a power of two, or 0");
   reader.Choice("idle", {"poll", "adaptive"}, idle);
   reader.Choice("hugepages", {"auto", "off"}, hugepages);
   reader.String("runtime_directory", settings.runtime_directory);
@@ -81,6 +87,7 @@ void ReadDataplane(TomlReader reader, DataplaneSettings& settings) {
   reader.Finish();
   settings.workers = uint16_t(workers);
   settings.flows_per_worker = uint32_t(flows);
+  settings.relays_per_worker = uint32_t(relays);
   settings.idle = IdleMode(idle);
   settings.hugepages = HugepageMode(hugepages);
   settings.xdp_mode = mode == 0 ? "generic" : "native";
@@ -94,6 +101,36 @@ void ReadSrtp(TomlReader reader, DataplaneSettings& settings) {
   settings.srtp_engine = SrtpEngine(engine);
 }
 
+void ReadStun(TomlReader reader, StunSettings& settings) {
+  int64_t per_source = settings.requests_per_second_per_source, clients = settings.new_clients_per_second;
+  reader.Integer("requests_per_second_per_source", 0, kMostRequestsPerSecond, per_source);
+  reader.Integer("new_clients_per_second", 1, kMostRequestsPerSecond, clients);
+  reader.Finish();
+  settings.requests_per_second_per_source = uint32_t(per_source);
+  settings.new_clients_per_second = uint32_t(clients);
+}
+
+std::vector<uint16_t> ReadListenerPorts(TomlReader& reader, std::string_view key) {
+  std::vector<int64_t> ports;
+  reader.Integers(key, 1, 65535, ports);
+  if (ports.size() > kMostListenerPorts)
+    reader.Fault(key, "lists more than " + std::to_string(kMostListenerPorts));
+  return {ports.begin(), ports.end()};
+}
+
+/// Pairs of RFC 3550 section 11 (RTP even, RTCP the odd port above) and of RFC 8656 section 18.7 (EVEN-PORT).
+PortRange ReadPairs(TomlReader& reader, std::string_view key, int64_t workers) {
+  std::vector<int64_t> ports;
+  reader.Integers(key, 1, 65535, ports);
+  if (!reader.Has(key)) return {};
+  const bool pairs = ports.size() == 2 && ports[0] % 2 == 0 && ports[1] % 2 == 1;
+  if (!pairs || ports[1] - ports[0] + 1 < 2 * workers) {
+    reader.Fault(key, "must be [first, last] with an even first, an odd last and a pair for every worker");
+    return {};
+  }
+  return {uint16_t(ports[0]), uint16_t(ports[1])};
+}
+
 void ReadRealmPorts(TomlReader& reader, int64_t workers, Realm& realm) {
   int64_t webrtc_port = 0;
   reader.Integer("webrtc_port", 1, 65535, webrtc_port);
@@ -101,20 +138,10 @@ void ReadRealmPorts(TomlReader& reader, int64_t workers, Realm& realm) {
     reader.Fault("webrtc_port", "leaves no port for every worker (worker i uses webrtc_port + i)");
   }
   realm.webrtc_port = uint16_t(webrtc_port);
-  std::vector<int64_t> stun_ports, rtp_ports;
-  reader.Integers("stun_ports", 1, 65535, stun_ports);
-  if (stun_ports.size() > kMostStunPorts)
-    reader.Fault("stun_ports", "lists more than " + std::to_string(kMostStunPorts));
-  realm.stun_ports.assign(stun_ports.begin(), stun_ports.end());
-  reader.Integers("rtp_ports", 1, 65535, rtp_ports);
-  if (!reader.Has("rtp_ports")) return;
-  // Pairs of RFC 3550 section 11: RTP even, RTCP the odd port above.
-  const bool pairs = rtp_ports.size() == 2 && rtp_ports[0] % 2 == 0 && rtp_ports[1] % 2 == 1;
-  if (!pairs || rtp_ports[1] - rtp_ports[0] + 1 < 2 * workers) {
-    return reader.Fault("rtp_ports",
-                        "must be [first, last] with an even first, an odd last and a pair for every worker");
-  }
-  realm.rtp_ports = {uint16_t(rtp_ports[0]), uint16_t(rtp_ports[1])};
+  realm.stun_ports = ReadListenerPorts(reader, "stun_ports");
+  realm.turn_ports = ReadListenerPorts(reader, "turn_ports");
+  realm.rtp_ports = ReadPairs(reader, "rtp_ports", workers);
+  realm.relay_ports = ReadPairs(reader, "relay_ports", workers);
 }
 
 Realm ReadRealm(TomlReader& reader, int64_t workers) {
@@ -141,6 +168,7 @@ Realm ReadRealm(TomlReader& reader, int64_t workers) {
     reader.Fault("advertise", "must match `addresses` one to one and family by family");
   }
   ReadRealmPorts(reader, workers, realm);
+  reader.String("other_realm", realm.other_realm);
   reader.Finish();
   return realm;
 }
@@ -148,19 +176,37 @@ Realm ReadRealm(TomlReader& reader, int64_t workers) {
 void NotePortUses(const TomlReader& reader, const Realm& realm, uint32_t workers,
                   std::vector<PortUse>& uses) {
   const std::string where = "[[realm]] '" + realm.name + "' ";
+  const auto note = [&](const IpAddress& address, uint32_t first, uint32_t last, const std::string& key) {
+    uses.push_back({address, first, last, where + key, reader.LineOf(key)});
+  };
   for (const IpAddress& address : realm.addresses) {
-    if (realm.webrtc_port != 0) {
-      uses.push_back({address, realm.webrtc_port, realm.webrtc_port + workers - 1, where + "webrtc_port",
-                      reader.LineOf("webrtc_port")});
-    }
-    for (uint16_t port : realm.stun_ports) {
-      uses.push_back({address, port, port, where + "stun_ports", reader.LineOf("stun_ports")});
-    }
-    if (!realm.rtp_ports.empty()) {
-      uses.push_back({address, realm.rtp_ports.first, realm.rtp_ports.last, where + "rtp_ports",
-                      reader.LineOf("rtp_ports")});
-    }
+    if (realm.webrtc_port != 0)
+      note(address, realm.webrtc_port, realm.webrtc_port + workers - 1, "webrtc_port");
+    for (uint16_t port : realm.stun_ports) note(address, port, port, "stun_ports");
+    for (uint16_t port : realm.turn_ports) note(address, port, port, "turn_ports");
+    if (!realm.rtp_ports.empty()) note(address, realm.rtp_ports.first, realm.rtp_ports.last, "rtp_ports");
+    if (!realm.relay_ports.empty())
+      note(address, realm.relay_ports.first, realm.relay_ports.last, "relay_ports");
   }
+}
+
+/// RFC 5780 section 6: two addresses, two ports, every combination answered by one server.
+void CheckOtherRealm(const TomlReader& reader, ErrorSink& sink, const Realm& realm,
+                     const std::vector<Realm>& realms) {
+  if (realm.other_realm.empty()) return;
+  const auto fault = [&](const std::string& what) {
+    sink.Report(reader.LineOf("other_realm"), "[[realm]] '" + realm.name + "' other_realm", what);
+  };
+  const auto other = std::ranges::find(realms, realm.other_realm, &Realm::name);
+  if (other == realms.end()) return fault("no realm is called '" + realm.other_realm + "'");
+  if (other->interface != realm.interface) return fault("must be a realm on the same interface");
+  for (const IpAddress& address : realm.addresses) {
+    if (std::ranges::find(other->addresses, address) != other->addresses.end())
+      return fault("must be a realm of other addresses");
+  }
+  const auto ports = ListenerPortsOf(realm), other_ports = ListenerPortsOf(*other);
+  if (ports.size() < 2 || other_ports.size() < 2 || ports[0] != other_ports[0] || ports[1] != other_ports[1])
+    fault("needs two listener ports (turn_ports, then stun_ports), the same two in both realms");
 }
 
 void ReadRealms(ErrorSink& sink, const toml::table& root, DataplaneSettings& settings) {
@@ -172,6 +218,7 @@ void ReadRealms(ErrorSink& sink, const toml::table& root, DataplaneSettings& set
   }
   std::vector<PortUse> uses;
   std::set<std::string> names;
+  std::vector<TomlReader> readers;
   for (const toml::node& element : *tables) {
     TomlReader reader(sink, *element.as_table(), "[[realm]]");
     Realm realm = ReadRealm(reader, settings.workers);
@@ -179,61 +226,15 @@ void ReadRealms(ErrorSink& sink, const toml::table& root, DataplaneSettings& set
     if (!names.insert(realm.name).second) return reader.Fault("name", "another realm has this name");
     NotePortUses(reader, realm, settings.workers, uses);
     settings.realms.push_back(std::move(realm));
+    readers.push_back(reader);
   }
+  for (size_t r = 0; r < settings.realms.size(); ++r)
+    CheckOtherRealm(readers[r], sink, settings.realms[r], settings.realms);
   if (auto overlap = FindOverlap(uses)) {
     sink.Report(overlap->later->line, overlap->later->where,
                 "overlaps on " + overlap->later->address.ToString() + " with " + overlap->earlier->where +
                     " of line " + std::to_string(overlap->earlier->line));
   }
-}
-
-/// FNV-1a over the fields in order: two processes that read equal settings get equal numbers, whatever the
-/// file's comments and layout. Not a defence against anybody.
-class SettingsHash {
- public:
-  void Add(std::string_view text) {
-    Add(text.size());
-    for (char c : text) Byte(uint8_t(c));
-  }
-  void Add(uint64_t number) {
-    for (int shift = 0; shift < 64; shift += 8) Byte(uint8_t(number >> shift));
-  }
-  void Add(const std::vector<IpAddress>& addresses) {
-    Add(addresses.size());
-    for (const IpAddress& address : addresses) Add(AsText(address.bytes()));
-  }
-  uint64_t value() const { return value_; }
-
- private:
-  void Byte(uint8_t byte) { value_ = (value_ ^ byte) * 0x100000001b3; }
-  uint64_t value_ = 0xcbf29ce484222325;
-};
-
-uint64_t HashOf(const DataplaneSettings& settings) {
-  SettingsHash hash;
-  hash.Add(settings.workers);
-  hash.Add(settings.flows_per_worker);
-  hash.Add(uint64_t(settings.idle));
-  hash.Add(uint64_t(settings.hugepages));
-  hash.Add(settings.runtime_directory);
-  hash.Add(settings.controlplane_user);
-  hash.Add(settings.xdp_mode);
-  hash.Add(settings.cores.size());
-  for (int core : settings.cores) hash.Add(uint64_t(core));
-  hash.Add(uint64_t(settings.srtp_engine));
-  hash.Add(settings.realms.size());
-  for (const Realm& realm : settings.realms) {
-    hash.Add(realm.name);
-    hash.Add(realm.interface);
-    hash.Add(realm.addresses);
-    hash.Add(realm.advertise);
-    hash.Add(realm.webrtc_port);
-    hash.Add(realm.stun_ports.size());
-    for (uint16_t port : realm.stun_ports) hash.Add(port);
-    hash.Add(realm.rtp_ports.first);
-    hash.Add(realm.rtp_ports.last);
-  }
-  return hash.value();
 }
 
 /// The table called `name`, null if absent; a fault if it is something else.
@@ -262,10 +263,21 @@ Result<DataplaneSettings> LoadDataplaneSettings(const std::string& path) {
   if (const auto* table = Section(sink, root, "dataplane"))
     ReadDataplane({sink, *table, "[dataplane]"}, settings);
   if (const auto* table = Section(sink, root, "srtp")) ReadSrtp({sink, *table, "[srtp]"}, settings);
+  if (const auto* table = Section(sink, root, "stun")) ReadStun({sink, *table, "[stun]"}, settings.stun);
   ReadRealms(sink, root, settings);
   if (sink.failed()) return MakeUnexpected(*sink.error());
+  const bool relays =
+      std::ranges::any_of(settings.realms, [](const Realm& r) { return !r.relay_ports.empty(); });
+  const toml::node* asked = root.at_path("dataplane.relays_per_worker").node();
+  if (relays && asked == nullptr) settings.relays_per_worker = kDefaultRelaysPerWorker;
   settings.hash = HashOf(settings);
   return settings;
+}
+
+std::vector<uint16_t> ListenerPortsOf(const Realm& realm) {
+  std::vector<uint16_t> ports = realm.turn_ports;
+  ports.insert(ports.end(), realm.stun_ports.begin(), realm.stun_ports.end());
+  return ports;
 }
 
 std::vector<std::string> InterfacesOf(const DataplaneSettings& settings) {

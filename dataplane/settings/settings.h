@@ -15,8 +15,8 @@ struct PortRange {
   constexpr bool Contains(uint16_t port) const { return !empty() && port >= first && port <= last; }
 };
 
-/// The part of a realm's RTP ports that worker `worker` of `workers` owns: whole pairs (even RTP, odd RTCP
-/// port), evenly split, the rest with the last worker. Both processes compute it: the control plane to choose
+/// The part of a realm's RTP ports, or of its relay ports, that worker `worker` of `workers` owns: whole pairs (even
+/// RTP, odd RTCP port; RFC 8656 section 18.7, EVEN-PORT), evenly split, the rest with the last worker. Both processes compute it: the control plane to choose
 /// ports, the dataplane to find the owner of a packet.
 constexpr PortRange RtpShareOf(const PortRange& range, uint16_t worker, uint16_t workers) {
   const uint32_t first = (uint32_t{range.first} + 1) & ~1u;
@@ -40,16 +40,33 @@ struct Realm {
   uint16_t webrtc_port = 0;          ///< worker i answers browsers on webrtc_port + i; 0: no browsers here
   std::vector<uint16_t> stun_ports;  ///< plain STUN listeners, served by every worker
   PortRange rtp_ports;               ///< even RTP / odd RTCP pairs, split evenly between workers
+  std::vector<uint16_t> turn_ports;  ///< STUN and TURN over UDP, served by every worker
+  /// Relayed transport addresses of TURN allocations are these ports of this realm's addresses; split like `rtp_ports`.
+  PortRange relay_ports;
+  /// RFC 5780: the realm whose addresses are the alternate ones of this realm's listeners; empty: no behaviour discovery.
+  std::string other_realm;
 };
+
+/// Listener ports in the order of the file, `turn_ports` first: RFC 5780 takes the first as primary, the second as alternate.
+std::vector<uint16_t> ListenerPortsOf(const Realm& realm);
 
 enum class IdleMode : uint8_t { kPoll, kAdaptive };
 enum class HugepageMode : uint8_t { kAuto, kOff };
 enum class SrtpEngine : uint8_t { kLibsrtp2, kIpsecMb };
 
-/// The part of linegate.toml that both processes read: sections [dataplane], [srtp] and [[realm]].
+/// What strangers may ask of the listeners, per worker.
+struct StunSettings {
+  /// Requests answered or passed on per source (an IPv4 address, an IPv6 /64); at most twice as many at once. 0: no limit.
+  uint32_t requests_per_second_per_source = 100;
+  /// TURN requests passed to the control plane from addresses without an allocation, of all sources together.
+  uint32_t new_clients_per_second = 2000;
+};
+
+/// The part of linegate.toml that both processes read: sections [dataplane], [srtp], [stun] and [[realm]].
 struct DataplaneSettings {
   uint16_t workers = 1;
   uint32_t flows_per_worker = 4096;  ///< power of two
+  uint32_t relays_per_worker = 0;    ///< TURN allocations; power of two, or 0: none
   IdleMode idle = IdleMode::kAdaptive;
   HugepageMode hugepages = HugepageMode::kAuto;
   std::string runtime_directory = "/run/linegate";  ///< link and vault files, bpffs, sockets
@@ -59,6 +76,7 @@ struct DataplaneSettings {
   std::string xdp_mode = "generic";  ///< "generic" or "native"
   std::vector<int> cores;            ///< one per worker; empty: chosen at start
   SrtpEngine srtp_engine = SrtpEngine::kLibsrtp2;
+  StunSettings stun;
   std::vector<Realm> realms;
   /// Hash over everything above: stamped into shared memory so that the two processes never disagree
   /// unnoticed.
@@ -67,8 +85,7 @@ struct DataplaneSettings {
 
 /// Reads and checks `path`. Sections other than the three are left to the control plane. Every error names
 /// file, line and key: unreadable file, TOML syntax, unknown key, wrong type, malformed address, unknown
-/// interface name syntax, duplicate realm, port ranges that overlap on one address (webrtc, stun and rtp
-/// included).
+/// interface name syntax, duplicate realm, port ranges that overlap on one address, an other_realm that does not fit.
 Result<DataplaneSettings> LoadDataplaneSettings(const std::string& path);
 
 /// Names of the distinct interfaces in order of first use: index = port id in the dataplane.

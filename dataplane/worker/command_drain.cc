@@ -90,6 +90,10 @@ void CommandDrain::Handle(uint32_t type, MutableByteView record) {
     case abi::CommandType::kRemoveAllFlows:
       status = RemoveAll();
       break;
+    case abi::CommandType::kProgramRelay:
+    case abi::CommandType::kSetRelayPeer:
+    case abi::CommandType::kRemoveRelay:
+      break;  // kBadConfig: this worker relays nothing yet
   }
   Answer(header, status);
 }

@@ -6,6 +6,7 @@
 
 #include "dataplane/abi/flow_slot.h"
 #include "dataplane/abi/link_region.h"
+#include "dataplane/abi/relay_slot.h"
 #include "dataplane/base/rng.h"
 #include "dataplane/base/time.h"
 #include "dataplane/io/packet_port.h"
@@ -31,6 +32,8 @@ struct WorkerParts {
   wire::HmacSha1& hmac;
   HandoverMesh& mesh;
   Rng& rng;  ///< used in the constructor only, for seeds
+  /// This worker's `relays_per_worker` relay slots of the vault, as `slots`.
+  std::span<abi::RelaySlot> relays = {};
 };
 
 /// One poll-mode worker: owns its flows and runs every packet of theirs to completion (design D4).

@@ -7,6 +7,7 @@
 #include "dataplane/abi/flow_event.h"
 #include "dataplane/abi/link_region.h"
 #include "dataplane/abi/punt_record.h"
+#include "dataplane/abi/relay_slot.h"
 
 namespace linegate::abi {
 namespace {
@@ -19,7 +20,8 @@ TEST(GoldenOffsets, RegionHeader) {
   EXPECT_EQ(offsetof(RegionHeader, config_hash), 32u);
   EXPECT_EQ(offsetof(RegionHeader, worker_count), 40u);
   EXPECT_EQ(offsetof(RegionHeader, flows_per_worker), 44u);
-  EXPECT_EQ(offsetof(RegionHeader, size_table), 48u);
+  EXPECT_EQ(offsetof(RegionHeader, relays_per_worker), 48u);
+  EXPECT_EQ(offsetof(RegionHeader, size_table), 56u);
 }
 
 TEST(GoldenOffsets, LinkHeaderKeepsEachCursorOnItsOwnLines) {
@@ -58,11 +60,49 @@ TEST(GoldenOffsets, EventsAndRecords) {
   EXPECT_EQ(offsetof(FlowStats, received_pkts), 8u);
 }
 
+TEST(GoldenOffsets, Relays) {
+  EXPECT_EQ(offsetof(RelayConfig, transport), 0u);
+  EXPECT_EQ(offsetof(RelayConfig, realm), 2u);
+  EXPECT_EQ(offsetof(RelayConfig, bytes_per_second), 4u);
+  EXPECT_EQ(offsetof(RelayConfig, client_local), 8u);
+  EXPECT_EQ(offsetof(RelayConfig, client_remote), 28u);
+  EXPECT_EQ(offsetof(RelayConfig, client_next_hop), 48u);
+  EXPECT_EQ(offsetof(RelayConfig, relayed), 60u);
+  EXPECT_EQ(offsetof(RelayPeer, wire), 0u);
+  EXPECT_EQ(offsetof(RelayPeer, shown), 20u);
+  EXPECT_EQ(offsetof(RelayPeer, channel), 40u);
+  EXPECT_EQ(offsetof(RelayPeer, permitted), 42u);
+  EXPECT_EQ(offsetof(RelayPeer, next_hop), 44u);
+  EXPECT_EQ(offsetof(RelaySlot, command_sequence), 8u);
+  EXPECT_EQ(offsetof(RelaySlot, config), 20u);
+  EXPECT_EQ(offsetof(RelaySlot, peers), 128u);
+  EXPECT_EQ(offsetof(ProgramRelay, config), 24u);
+  EXPECT_EQ(offsetof(SetRelayPeer, index), 24u);
+  EXPECT_EQ(offsetof(SetRelayPeer, peer), 28u);
+  EXPECT_EQ(offsetof(TurnPuntRecord, local), 12u);
+  EXPECT_EQ(offsetof(TurnPuntRecord, reply_hop), 52u);
+  EXPECT_EQ(offsetof(TurnPuntRecord, realm), 64u);
+  EXPECT_EQ(offsetof(TurnPuntRecord, payload_bytes), 68u);
+  EXPECT_EQ(offsetof(RelayPuntRecord, payload_bytes), 12u);
+  EXPECT_EQ(offsetof(ListenerInjectRecord, next_hop), 40u);
+  EXPECT_EQ(offsetof(ListenerInjectRecord, payload_bytes), 52u);
+  EXPECT_EQ(offsetof(RelayInjectRecord, payload_bytes), 12u);
+  EXPECT_EQ(offsetof(RelayStats, to_peer_pkts), 8u);
+  EXPECT_EQ(offsetof(RelayStats, last_relayed_ns), 48u);
+}
+
 TEST(GoldenOffsets, NumbersAreNeverReused) {
   EXPECT_EQ(uint32_t(CommandType::kProgramFlow), 1u);
   EXPECT_EQ(uint32_t(CommandType::kInstallKeys), 2u);
   EXPECT_EQ(uint32_t(CommandType::kRemoveFlow), 3u);
   EXPECT_EQ(uint32_t(CommandType::kRemoveAllFlows), 4u);
+  EXPECT_EQ(uint32_t(CommandType::kProgramRelay), 5u);
+  EXPECT_EQ(uint32_t(CommandType::kSetRelayPeer), 6u);
+  EXPECT_EQ(uint32_t(CommandType::kRemoveRelay), 7u);
+  EXPECT_EQ(uint32_t(PuntKind::kTurn), 2u);
+  EXPECT_EQ(uint32_t(PuntKind::kRelayToClient), 3u);
+  EXPECT_EQ(uint32_t(InjectKind::kFromListener), 2u);
+  EXPECT_EQ(uint32_t(InjectKind::kRelayFromClient), 3u);
   EXPECT_EQ(uint32_t(EventType::kCommandDone), 1u);
   EXPECT_EQ(uint32_t(EventType::kPathValidated), 2u);
   EXPECT_EQ(uint32_t(EventType::kPathSelected), 3u);

@@ -26,7 +26,7 @@ class RegionTest : public ::testing::Test {
 
   static constexpr size_t kBytes = 64 << 10;
   std::string directory_, path_;
-  RegionIdentity identity_{kLinkMagic, 77, 2, 64};
+  RegionIdentity identity_{kLinkMagic, 77, 2, 64, 16};
 };
 
 TEST_F(RegionTest, IsInvisibleUntilPublished) {
@@ -92,6 +92,9 @@ TEST_F(RegionTest, AttachNamesWhatDiffers) {
   RegionIdentity other = identity_;
   other.config_hash = 1;
   EXPECT_THAT(Region::Attach(path_, other).error().message(), HasSubstr("another configuration"));
+  other = identity_;
+  other.relays_per_worker = 32;
+  EXPECT_THAT(Region::Attach(path_, other).error().message(), HasSubstr("another configuration"));
   owner->header()->size_table[3] += 8;
   EXPECT_THAT(Region::Attach(path_, identity_).error().message(), HasSubstr("mixed builds"));
   FillSizeTable(owner->header()->size_table);
@@ -111,13 +114,14 @@ TEST_F(RegionTest, DestroyLeavesNoFileBehind) {
 }
 
 TEST(LinkLayout, PartsDoNotOverlap) {
-  const LinkLayout layout(3, 128);
+  const LinkLayout layout(3, 128, 32);
   for (uint32_t w = 0; w < 3; ++w) {
     EXPECT_EQ(layout.command_ring(w) % 128, 0u);
     EXPECT_EQ(layout.counters(w) % 128, 0u);
     EXPECT_EQ(layout.event_ring(w), layout.command_ring(w) + RingBytes(kCommandRingBytes));
     EXPECT_EQ(layout.flow_stats(w), layout.counters(w) + sizeof(WorkerCounters));
-    const uint64_t end = layout.flow_stats(w) + 128 * sizeof(FlowStats);
+    EXPECT_EQ(layout.relay_stats(w), layout.flow_stats(w) + 128 * sizeof(FlowStats));
+    const uint64_t end = layout.relay_stats(w) + 32 * sizeof(RelayStats);
     EXPECT_LE(end, w + 1 < 3 ? layout.command_ring(w + 1) : layout.total_bytes());
   }
 }

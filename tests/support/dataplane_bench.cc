@@ -12,6 +12,7 @@ settings::DataplaneSettings MakeSettings(uint16_t workers) {
   settings::DataplaneSettings settings;
   settings.workers = workers;
   settings.flows_per_worker = DataplaneBench::kFlows;
+  settings.relays_per_worker = DataplaneBench::kRelays;
   settings::Realm outside;
   outside.name = "public";
   outside.interface = "lgw1";
@@ -35,10 +36,11 @@ MacAddress PeerMac(uint16_t port) { return {{2, 0, 0, 9, 0, uint8_t(port)}}; }
 
 DataplaneBench::DataplaneBench(uint16_t workers, srtp::SrtpTransform* transform)
     : settings_(MakeSettings(workers)),
-      layout_(workers, kFlows),
+      layout_(workers, kFlows, kRelays),
       memory_(static_cast<uint8_t*>(std::aligned_alloc(4096, layout_.total_bytes()))),
       link_(memory_.get(), layout_),
       slots_(workers, std::vector<abi::FlowSlot>(kFlows)),
+      relays_(workers, std::vector<abi::RelaySlot>(kRelays)),
       transform_(transform != nullptr ? *transform : null_transform_),
       events_(workers) {
   std::memset(memory_.get(), 0, layout_.total_bytes());
@@ -65,7 +67,7 @@ void DataplaneBench::StartWorkers() {
   mesh_ = std::make_unique<worker::HandoverMesh>(settings_.workers);
   for (uint16_t w = 0; w < settings_.workers; ++w) {
     workers_.push_back(std::make_unique<worker::Worker>(worker::WorkerParts{
-        w, settings_, link_, slots_[w], port_tables_[w], transform_, hmac_, *mesh_, rng_}));
+        w, settings_, link_, slots_[w], port_tables_[w], transform_, hmac_, *mesh_, rng_, relays_[w]}));
     workers_.back()->Adopt(now_);
   }
 }

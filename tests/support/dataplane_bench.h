@@ -62,6 +62,7 @@ struct SentDatagram {
 class DataplaneBench {
  public:
   static constexpr uint32_t kFlows = 64;
+  static constexpr uint32_t kRelays = 16;
   static constexpr uint16_t kPublic = 0;
   static constexpr uint16_t kPrivate = 1;
 
@@ -128,6 +129,7 @@ class DataplaneBench {
   std::unique_ptr<uint8_t, FreeAligned> memory_;
   abi::LinkRegion link_;
   std::vector<std::vector<abi::FlowSlot>> slots_;
+  std::vector<std::vector<abi::RelaySlot>> relays_;
   drivers::MemoryPool pool_{512};
   std::vector<std::vector<std::unique_ptr<drivers::MemoryPort>>> ports_;
   std::vector<std::vector<io::PacketPort*>> port_tables_;

@@ -18,6 +18,8 @@ settings::DataplaneSettings TwoRealms(uint16_t workers) {
   outside.advertise = {*IpAddress::Parse("192.0.2.1")};
   outside.webrtc_port = 20000;
   outside.stun_ports = {3478};
+  outside.turn_ports = {443};
+  outside.relay_ports = {49152, 49163};
   settings::Realm inside;
   inside.interface = "eth2";
   inside.addresses = {*IpAddress::Parse("10.1.0.1")};
@@ -37,6 +39,13 @@ TEST(LocalPorts, NameKindOwnerAndInterface) {
   };
   const Row rows[] = {
       {"10.0.0.1:3478", true, LocalPortKind::kStunListener, 0, 0},
+      {"[fd00::1]:443", true, LocalPortKind::kTurnListener, 0, 0},
+      {"10.1.0.1:443", false, {}, 0, 0},
+      {"10.0.0.1:49152", true, LocalPortKind::kRelay, 0, 0},
+      {"10.0.0.1:49155", true, LocalPortKind::kRelay, 0, 0},
+      {"[fd00::1]:49156", true, LocalPortKind::kRelay, 1, 0},
+      {"10.0.0.1:49163", true, LocalPortKind::kRelay, 2, 0},
+      {"10.0.0.1:49164", false, {}, 0, 0},
       {"10.0.0.1:20000", true, LocalPortKind::kWebRtc, 0, 0},
       {"[fd00::1]:20002", true, LocalPortKind::kWebRtc, 2, 0},
       {"10.0.0.1:20003", false, {}, 0, 0},

@@ -43,7 +43,7 @@ class ShmLinkTest : public ::testing::Test {
     char pattern[] = "/tmp/linegate_link.XXXXXX";
     ASSERT_NE(mkdtemp(pattern), nullptr);
     directory_ = pattern;
-    const abi::LinkLayout layout(2, 16);
+    const abi::LinkLayout layout(2, 16, 8);
     bool existing;
     auto owner =
         abi::Region::Create(abi::LinkPath(directory_), layout.total_bytes(), 0600, identity_, &existing);
@@ -53,7 +53,7 @@ class ShmLinkTest : public ::testing::Test {
     view_->Initialise();
     view_->header().last_command_sequence = 41;
     owner_.Publish(identity_);
-    auto link = ShmLink::Attach(abi::LinkPath(directory_), 5, 2, 16);
+    auto link = ShmLink::Attach(abi::LinkPath(directory_), 5, 2, 16, 8);
     ASSERT_TRUE(link) << link.error().message();
     link_.emplace(std::move(link).value());
   }
@@ -62,7 +62,7 @@ class ShmLinkTest : public ::testing::Test {
   abi::RingProducer Punts(uint32_t w) { return {view_->punt_ring(w), abi::kPuntRingBytes}; }
 
   std::string directory_;
-  abi::RegionIdentity identity_{abi::kLinkMagic, 5, 2, 16};
+  abi::RegionIdentity identity_{abi::kLinkMagic, 5, 2, 16, 8};
   abi::Region owner_;
   std::optional<abi::LinkRegion> view_;
   std::optional<ShmLink> link_;
@@ -157,7 +157,7 @@ TEST_F(ShmLinkTest, SequencesContinueAboveThePredecessors) {
   EXPECT_EQ(link_->first_sequence(), 42u);
   link_->NoteSequence(50);
   link_->NoteSequence(47);  // a command sent again
-  auto successor = ShmLink::Attach(abi::LinkPath(directory_), 5, 2, 16);
+  auto successor = ShmLink::Attach(abi::LinkPath(directory_), 5, 2, 16, 8);
   EXPECT_EQ(successor->first_sequence(), 51u);
 }
 

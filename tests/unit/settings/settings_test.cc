@@ -51,6 +51,22 @@ name = "private"
 interface = "lgs1"
 addresses = ["10.90.2.1"]
 rtp_ports = [40000, 43999]
+[[realm]]
+name = "discovery"
+interface = "lgw1"
+addresses = ["10.90.1.3"]
+turn_ports = [3479, 3480]
+stun_ports = [5000]
+relay_ports = [49152, 53247]
+other_realm = "discovery-other"
+[[realm]]
+name = "discovery-other"
+interface = "lgw1"
+addresses = ["10.90.1.4"]
+stun_ports = [3479, 3480]
+[stun]
+requests_per_second_per_source = 7
+new_clients_per_second = 8
 [sip]
 anything = "is the control plane's"
 )";
@@ -66,7 +82,7 @@ TEST(Settings, ReadsEveryKey) {
   EXPECT_EQ(settings->xdp_mode, "native");
   EXPECT_THAT(settings->cores, ElementsAre(1, 3));
   EXPECT_EQ(settings->srtp_engine, SrtpEngine::kIpsecMb);
-  ASSERT_EQ(settings->realms.size(), 2u);
+  ASSERT_EQ(settings->realms.size(), 4u);
   const Realm& realm = settings->realms[0];
   EXPECT_EQ(realm.name, "public");
   EXPECT_EQ(realm.interface, "lgw1");
@@ -79,6 +95,14 @@ TEST(Settings, ReadsEveryKey) {
   EXPECT_EQ(settings->realms[1].rtp_ports.first, 40000);
   EXPECT_EQ(settings->realms[1].rtp_ports.last, 43999);
   EXPECT_THAT(InterfacesOf(*settings), ElementsAre("lgw1", "lgs1"));
+  EXPECT_THAT(settings->realms[2].turn_ports, ElementsAre(3479, 3480));
+  EXPECT_THAT(ListenerPortsOf(settings->realms[2]), ElementsAre(3479, 3480, 5000));
+  EXPECT_EQ(settings->realms[2].relay_ports.first, 49152);
+  EXPECT_EQ(settings->realms[2].relay_ports.last, 53247);
+  EXPECT_EQ(settings->realms[2].other_realm, "discovery-other");
+  EXPECT_EQ(settings->relays_per_worker, 1024u) << "the default where a realm has relay ports";
+  EXPECT_EQ(settings->stun.requests_per_second_per_source, 7u);
+  EXPECT_EQ(settings->stun.new_clients_per_second, 8u);
 }
 
 TEST(Settings, DefaultsServeWithOneRealm) {
@@ -86,6 +110,9 @@ TEST(Settings, DefaultsServeWithOneRealm) {
   ASSERT_TRUE(settings) << settings.error().message();
   EXPECT_EQ(settings->workers, 1);
   EXPECT_EQ(settings->idle, IdleMode::kAdaptive);
+  EXPECT_EQ(settings->relays_per_worker, 0u);
+  EXPECT_EQ(settings->stun.requests_per_second_per_source, 100u);
+  EXPECT_EQ(settings->stun.new_clients_per_second, 2000u);
   EXPECT_EQ(settings->runtime_directory, "/run/linegate");
   EXPECT_EQ(settings->xdp_mode, "generic");
 }
@@ -152,6 +179,26 @@ const Fault kFaults[] = {
     {"RtpNotAPair", "[40000, 43999]", "[40000]", 22, "[[realm]] 'private' rtp_ports", "[first, last]"},
     {"OverlapAcrossRealms", "10.90.2.1\"]\nrtp_ports = [40000", "10.90.1.1\"]\nrtp_ports = [20000", 22,
      "[[realm]] 'private' rtp_ports", "with [[realm]] 'public' webrtc_port"},
+    {"RelaysNoPowerOfTwo", "workers = 2", "relays_per_worker = 100", 2, "[dataplane] relays_per_worker",
+     "power of two"},
+    {"OddRelayStart", "[49152, 53247]", "[49153, 53247]", 29, "[[realm]] 'discovery' relay_ports",
+     "even first"},
+    {"RelayOverlap", "[49152, 53247]", "[3480, 3483]", 29, "[[realm]] 'discovery' relay_ports",
+     "overlaps on 10.90.1.3 with [[realm]] 'discovery' turn_ports of line 27"},
+    {"TurnIsStun", "[3479, 3480]\nstun_ports = [5000]", "[3479, 5000]\nstun_ports = [5000]", 27,
+     "[[realm]] 'discovery' turn_ports", "overlaps"},
+    {"TurnPortRange", "turn_ports = [3479, 3480]", "turn_ports = [0]", 27, "[[realm]] 'discovery' turn_ports",
+     "from 1 to 65535"},
+    {"NoOtherRealm", "\"discovery-other\"\n[[", "\"nobody\"\n[[", 30, "[[realm]] 'discovery' other_realm",
+     "'nobody'"},
+    {"OtherRealmElsewhere", "\"discovery-other\"\n[[", "\"private\"\n[[", 30,
+     "[[realm]] 'discovery' other_realm", "same interface"},
+    {"OtherRealmItself", "\"discovery-other\"\n[[", "\"discovery\"\n[[", 30,
+     "[[realm]] 'discovery' other_realm", "other addresses"},
+    {"OtherRealmPorts", "\"10.90.1.4\"]\nstun_ports = [3479, 3480]", "\"10.90.1.4\"]\nstun_ports = [3479]",
+     30, "[[realm]] 'discovery' other_realm", "the same two"},
+    {"StunRate", "= 7", "= -1", 37, "[stun] requests_per_second_per_source", "from 0"},
+    {"UnknownStunKey", "new_clients_per_second", "new_clients", 38, "[stun] new_clients", "unknown key"},
 };
 
 class SettingsFault : public ::testing::TestWithParam<Fault> {};

@@ -116,7 +116,7 @@ class Gateway {
  public:
   explicit Gateway(size_t calls)
       : settings_(MakeSettings()),
-        layout_(1, kFlows),
+        layout_(1, kFlows, 0),
         memory_(static_cast<uint8_t*>(std::aligned_alloc(4096, layout_.total_bytes())), &std::free),
         link_(memory_.get(), layout_),
         slots_(kFlows),
