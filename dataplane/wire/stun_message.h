@@ -21,6 +21,15 @@ class HmacSha1 {
                        std::span<uint8_t, kTagBytes> tag) noexcept = 0;
 };
 
+/// HMAC-SHA256, likewise.
+class HmacSha256 {
+ public:
+  static constexpr size_t kTagBytes = 32;
+  virtual ~HmacSha256() = default;
+  virtual void Compute(ByteView key, ByteView first, ByteView second,
+                       std::span<uint8_t, kTagBytes> tag) noexcept = 0;
+};
+
 inline constexpr size_t kStunHeaderBytes = 20;
 inline constexpr size_t kStunTransactionIdBytes = 12;
 inline constexpr uint32_t kStunMagicCookie = 0x2112a442;
