@@ -6,15 +6,18 @@
 namespace linegate::session {
 namespace {
 
-uint32_t SkipZero(uint32_t generation) {
-  return (generation & kIceUfragGenerationMask) == 0 ? generation + 1 : generation;
+/// `generation`, or the next one whose low 20 bits are not zero, with the bit that names the kind.
+uint32_t Valid(uint32_t generation, SlotKind kind) {
+  if ((generation & kIceUfragGenerationMask) == 0) ++generation;
+  return kind == SlotKind::kRelay ? generation | kRelayGenerationBit : generation & ~kRelayGenerationBit;
 }
 
 }  // namespace
 
-FlowSlotPool::FlowSlotPool(uint16_t workers, uint32_t slots_per_worker, uint32_t first_generation)
-    : workers_(workers), slots_per_worker_(slots_per_worker) {
-  for (WorkerSlots& worker : workers_) worker.next_generation = SkipZero(first_generation);
+FlowSlotPool::FlowSlotPool(uint16_t workers, uint32_t slots_per_worker, uint32_t first_generation,
+                           SlotKind kind)
+    : workers_(workers), slots_per_worker_(slots_per_worker), kind_(kind) {
+  for (WorkerSlots& worker : workers_) worker.next_generation = Valid(first_generation, kind_);
 }
 
 std::optional<abi::FlowRef> FlowSlotPool::Acquire(uint16_t worker) {
@@ -30,7 +33,7 @@ std::optional<abi::FlowRef> FlowSlotPool::Acquire(uint16_t worker) {
   }
   flow.worker = worker;
   flow.generation = slots.next_generation;
-  slots.next_generation = SkipZero(slots.next_generation + 1);
+  slots.next_generation = Valid(slots.next_generation + 1, kind_);
   ++slots.in_use;
   return flow;
 }

@@ -8,6 +8,12 @@
 
 namespace linegate::session {
 
+/// Flow slots and relay slots are numbered apart; the top bit of the generation tells their references apart, so that
+/// the answer to a command about one is never taken for an answer about the other.
+enum class SlotKind : uint8_t { kFlow, kRelay };
+inline constexpr uint32_t kRelayGenerationBit = 0x80000000;
+inline bool IsRelay(const abi::FlowRef& ref) { return (ref.generation & kRelayGenerationBit) != 0; }
+
 /// Which flow slots of each worker are free, and the generation of the next use. Theory of operation: the
 /// control plane is the only allocator of slots; the worker only follows. Generations come from one counter
 /// per worker that starts at random, so that a slot's former life, also one before our own restart, is not
@@ -17,7 +23,8 @@ namespace linegate::session {
 class FlowSlotPool {
  public:
   FlowSlotPool() = default;
-  FlowSlotPool(uint16_t workers, uint32_t slots_per_worker, uint32_t first_generation);
+  FlowSlotPool(uint16_t workers, uint32_t slots_per_worker, uint32_t first_generation,
+               SlotKind kind = SlotKind::kFlow);
 
   std::optional<abi::FlowRef> Acquire(uint16_t worker);
   /// Pre: `flow` came from Acquire.
@@ -36,6 +43,7 @@ class FlowSlotPool {
   };
   std::vector<WorkerSlots> workers_;
   uint32_t slots_per_worker_ = 0;
+  SlotKind kind_ = SlotKind::kFlow;
 };
 
 }  // namespace linegate::session
