@@ -9,25 +9,26 @@ namespace {
 EgressTarget TargetOf(const abi::SocketAddress& local, const abi::SocketAddress& remote,
                       const abi::NextHop& next_hop, uint8_t dscp, const NodeContext& context) {
   EgressTarget target;
-  target.header.source = local.ToEndpoint();
-  target.header.destination = remote.ToEndpoint();
-  if (remote.family == 0 || local.family != remote.family || target.header.destination.port == 0)
-    return target;
+  wire::FrameHeader header;
+  header.source = local.ToEndpoint();
+  header.destination = remote.ToEndpoint();
+  if (remote.family == 0 || local.family != remote.family || header.destination.port == 0) return target;
   // 1:1 NAT: SDP of a hairpin call names our advertised address.
-  target.header.destination.address = context.local_ports.Unadvertised(target.header.destination.address);
+  header.destination.address = context.local_ports.Unadvertised(header.destination.address);
   target.known = true;
-  const bool internal = context.local_ports.IsOurAddress(target.header.destination.address);
+  target.internal = context.local_ports.IsOurAddress(header.destination.address);
   flow::LocalPort destination;
-  if (internal && context.local_ports.Find(target.header.destination, destination))
+  if (target.internal && context.local_ports.Find(header.destination, destination))
     target.port_id = destination.port_id;
-  if (!internal) target.port_id = next_hop.port_id;
-  target.next_hop_known = internal || (next_hop.known != 0 && next_hop.port_id < context.ports.size());
+  if (!target.internal) target.port_id = next_hop.port_id;
+  target.next_hop_known = target.internal || (next_hop.known != 0 && next_hop.port_id < context.ports.size());
   if (!target.next_hop_known) return target;
-  target.header.source_mac = context.ports[target.port_id]->mac();
-  std::copy_n(next_hop.mac, sizeof next_hop.mac, target.header.destination_mac.bytes.begin());
-  target.header.tagged = next_hop.vlan != 0;
-  target.header.vlan_tci = next_hop.vlan;
-  target.header.dscp = dscp;
+  header.source_mac = context.ports[target.port_id]->mac();
+  std::copy_n(next_hop.mac, sizeof next_hop.mac, header.destination_mac.bytes.begin());
+  header.tagged = next_hop.vlan != 0;
+  header.vlan_tci = next_hop.vlan;
+  header.dscp = dscp;
+  target.headers = wire::FrameTemplate(header);
   return target;
 }
 

@@ -12,12 +12,13 @@
 
 namespace linegate::nodes {
 
-/// Where one component of a flow goes, ready for the frame writer.
+/// Where one component of a flow goes, ready to be written.
 struct EgressTarget {
   bool known = false;  ///< an address to send to is there
   bool next_hop_known = false;
+  bool internal = false;  ///< it is one of our own addresses
   uint16_t port_id = 0;
-  wire::FrameHeader header;
+  wire::FrameTemplate headers;  ///< made only if `next_hop_known`
 };
 
 /// Our own check of an address that a nominated check came from (design D6), and a move that waits. Lost by a

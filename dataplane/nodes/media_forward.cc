@@ -28,8 +28,9 @@ void Dispatch(PacketBatch& batch, size_t i, NodeContext& context) {
   const EgressTarget& target = context.runtime[meta.flow].egress[meta.component];
   if (!target.known) return context.Drop(meta, DropReason::kNoRemote);
   if (!target.next_hop_known) return context.Drop(meta, DropReason::kNoNextHop);
-  meta.out = target.header;
+  meta.out = &target.headers;
   meta.out_port = target.port_id;
+  meta.internal = target.internal;
   if (context.slots[meta.flow].config.egress.kind == abi::SideKind::kWebRtc) {
     batch.protect.Add(i);
     return;

@@ -20,14 +20,15 @@ struct PacketMeta {
   uint8_t component = 0;        ///< media: 0 RTP, 1 RTCP
   uint8_t path = abi::kNoPath;  ///< WebRTC ingress: which validated address it came from
   bool ready = false;           ///< `out`, `out_port`, `payload` are complete: to be sent
+  bool internal = false;        ///< `out` leads to one of our own addresses: loop, or hand over
   uint16_t owner = 0;           ///< kHandOver: to which worker
   uint16_t out_port = 0;
   uint16_t payload_bytes = 0;  ///< UDP payload as it is now
   uint16_t rtp_header_bytes = 0;
   uint32_t flow = flow::kNoFlow;  ///< slot whose ingress received it
   uint8_t* payload = nullptr;
-  wire::FrameView frame;  ///< as received
-  wire::FrameHeader out;  ///< as to be sent
+  const wire::FrameTemplate* out = nullptr;  ///< headers to be sent: the flow's, or PacketBatch::own_headers
+  wire::FrameView frame;                     ///< as received
 
   ByteView payload_view() const { return {payload, payload_bytes}; }
   MutableByteView mutable_payload() { return {payload, payload_bytes}; }
@@ -50,6 +51,7 @@ struct PacketBatch {
   std::array<IndexList, kRouteCount> routes;
   IndexList clear;    ///< media in the clear, authenticated or from the expected source: for media_forward
   IndexList protect;  ///< media towards a WebRTC leg: for srtp_protect
+  std::array<wire::FrameTemplate, kCapacity> own_headers;  ///< of packets whose headers no flow keeps
   size_t count = 0;
 
   void Clear() {
@@ -64,6 +66,13 @@ struct PacketBatch {
     meta[count] = PacketMeta{};
     meta[count].hops = hops;
     ++count;
+  }
+  /// Packet `i` leaves with `header`, which nobody keeps ready, by port `port_id`.
+  void SetHeader(size_t i, const wire::FrameHeader& header, uint16_t port_id, bool internal) {
+    own_headers[i] = wire::FrameTemplate(header);
+    meta[i].out = &own_headers[i];
+    meta[i].out_port = port_id;
+    meta[i].internal = internal;
   }
   const IndexList& on(Route route) const { return routes[size_t(route)]; }
   void SetRoute(size_t i, Route route) {

@@ -18,14 +18,15 @@ void ReplyInPlace(PacketBatch& batch, size_t i, ByteView message, NodeContext& c
   std::memcpy(meta.payload, message.data(), message.size());
   meta.payload_bytes = uint16_t(message.size());
   const wire::FrameView& frame = meta.frame;
-  meta.out = {};
-  meta.out.source_mac = context.ports[batch.packets[i].port_id]->mac();
-  meta.out.destination_mac = frame.source_mac;
-  meta.out.source = frame.destination;
-  meta.out.destination = frame.source;
-  meta.out.tagged = frame.tagged;
-  meta.out.vlan_tci = frame.vlan_tci;
-  meta.out_port = batch.packets[i].port_id;
+  wire::FrameHeader header;
+  header.source_mac = context.ports[batch.packets[i].port_id]->mac();
+  header.destination_mac = frame.source_mac;
+  header.source = frame.destination;
+  header.destination = frame.source;
+  header.tagged = frame.tagged;
+  header.vlan_tci = frame.vlan_tci;
+  const bool internal = context.local_ports.IsOurAddress(header.destination.address);
+  batch.SetHeader(i, header, batch.packets[i].port_id, internal);
   meta.ready = true;
 }
 

@@ -5,15 +5,15 @@ namespace {
 
 using abi::DropReason;
 
-bool HeadersFit(const io::Packet& packet, const uint8_t* payload, const wire::FrameHeader& header) {
-  return size_t(payload - (packet.data - packet.headroom)) >= wire::FrameHeaderBytes(header);
+bool HeadersFit(const io::Packet& packet, const uint8_t* payload, const wire::FrameTemplate& headers) {
+  return size_t(payload - (packet.data - packet.headroom)) >= headers.header_bytes();
 }
 
 /// Moves `packet.data` to the frame that now ends with the payload.
-void Frame(io::Packet& packet, uint8_t* payload, size_t payload_bytes, const wire::FrameHeader& header) {
+void Frame(io::Packet& packet, uint8_t* payload, size_t payload_bytes, const wire::FrameTemplate& headers) {
   uint8_t* const end = packet.data + packet.length + packet.tailroom;
   uint8_t* const begin = packet.data - packet.headroom;
-  uint8_t* const frame = wire::WriteFrameHeader(payload, payload_bytes, header);
+  uint8_t* const frame = headers.Write(payload, payload_bytes);
   packet.data = frame;
   packet.length = uint16_t(payload + payload_bytes - frame);
   packet.headroom = uint16_t(frame - begin);
@@ -27,34 +27,35 @@ void Transmit(PacketBatch& batch, NodeContext& context) {
     PacketMeta& meta = batch.meta[i];
     if (meta.verdict != Verdict::kForward || !meta.ready) continue;
     io::Packet& packet = batch.packets[i];
-    if (!HeadersFit(packet, meta.payload, meta.out)) [[unlikely]] {
+    if (!HeadersFit(packet, meta.payload, *meta.out)) [[unlikely]] {
       context.Drop(meta, DropReason::kNoRoom);
       continue;
     }
-    if (context.local_ports.IsOurAddress(meta.out.destination.address)) [[unlikely]] {
+    if (meta.internal) [[unlikely]] {
       if (meta.hops >= kMaxInternalHops) {
         context.Drop(meta, DropReason::kHairpinLoop);
         continue;
       }
-      Frame(packet, meta.payload, meta.payload_bytes, meta.out);
+      Frame(packet, meta.payload, meta.payload_bytes, *meta.out);
       packet.rx_checksum = io::RxChecksum::kGood;
       packet.port_id = meta.out_port;
       meta.verdict = Verdict::kLoop;
       context.Count(abi::Counter::kLoopedPkts);
       continue;
     }
-    Frame(packet, meta.payload, meta.payload_bytes, meta.out);
+    Frame(packet, meta.payload, meta.payload_bytes, *meta.out);
     context.tx.Push(meta.out_port, packet);
   }
 }
 
 bool TransmitOne(io::Packet packet, uint8_t* payload, size_t payload_bytes, const wire::FrameHeader& header,
                  uint16_t port_id, NodeContext& context) {
-  if (context.local_ports.IsOurAddress(header.destination.address) || !HeadersFit(packet, payload, header)) {
+  const wire::FrameTemplate headers(header);
+  if (context.local_ports.IsOurAddress(header.destination.address) || !HeadersFit(packet, payload, headers)) {
     context.ports[port_id]->Free({&packet, 1});
     return false;
   }
-  Frame(packet, payload, payload_bytes, header);
+  Frame(packet, payload, payload_bytes, headers);
   context.tx.Push(port_id, packet);
   return true;
 }

@@ -1,60 +1,97 @@
 #include "dataplane/wire/frame_writer.h"
 
+#include <cstring>
+
 #include "dataplane/wire/checksum.h"
 
 namespace linegate::wire {
 namespace {
 
+constexpr size_t kUntaggedIpv4Bytes = kEthernetHeaderBytes + kIpv4MinHeaderBytes + kUdpHeaderBytes;
+
 void CopyBytes(uint8_t* out, ByteView bytes) { std::memcpy(out, bytes.data(), bytes.size()); }
 
-void WriteIpv4(uint8_t* ip, size_t udp_bytes, const FrameHeader& header) {
+// RFC 791 section 3.1
+void FillIpv4(uint8_t* ip, const FrameHeader& header) {
   ip[0] = 0x45;
   ip[1] = uint8_t(header.dscp << 2);
-  StoreBe16(ip + 2, uint16_t(kIpv4MinHeaderBytes + udp_bytes));
   StoreBe16(ip + 4, 0);       // RFC 6864 section 4.1: an atomic datagram needs no identification
   StoreBe16(ip + 6, 0x4000);  // DF
   ip[8] = header.hop_limit;
   ip[9] = kIpProtocolUdp;
-  StoreBe16(ip + 10, 0);
   CopyBytes(ip + 12, header.source.address.bytes());
   CopyBytes(ip + 16, header.destination.address.bytes());
-  StoreBe16(ip + 10, Ipv4HeaderChecksum({ip, kIpv4MinHeaderBytes}));
 }
 
-void WriteIpv6(uint8_t* ip, size_t udp_bytes, const FrameHeader& header) {
+// RFC 8200 section 3
+void FillIpv6(uint8_t* ip, const FrameHeader& header) {
   StoreBe32(ip, 0x60000000u | uint32_t(header.dscp) << 22);
-  StoreBe16(ip + 4, uint16_t(udp_bytes));
   ip[6] = kIpProtocolUdp;
   ip[7] = header.hop_limit;
   CopyBytes(ip + 8, header.source.address.bytes());
   CopyBytes(ip + 24, header.destination.address.bytes());
 }
 
+/// The sum in 16 bits, native order. Never turns a sum that is not zero into zero.
+uint16_t Fold(const ChecksumAccumulator& sum) { return __builtin_bswap16(uint16_t(~sum.Finish())); }
+
 }  // namespace
 
-uint8_t* WriteFrameHeader(uint8_t* payload, size_t payload_bytes, const FrameHeader& header) {
+FrameTemplate::FrameTemplate(const FrameHeader& header)
+    : header_bytes_(uint8_t(FrameHeaderBytes(header))), v4_(header.source.address.is_v4()) {
   LG_ASSERT(header.source.address.family() == header.destination.address.family());
   LG_ASSERT(header.source.address.family() != IpFamily::kNone);
-  LG_ASSERT(payload_bytes <= 65535 - kIpv4MinHeaderBytes - kUdpHeaderBytes);
-  const bool v4 = header.source.address.is_v4();
-  const size_t udp_bytes = kUdpHeaderBytes + payload_bytes;
-  uint8_t* udp = payload - kUdpHeaderBytes;
-  uint8_t* ip = udp - (v4 ? kIpv4MinHeaderBytes : kIpv6HeaderBytes);
-  uint8_t* frame = ip - kEthernetHeaderBytes - (header.tagged ? kVlanTagBytes : 0);
-
-  CopyBytes(frame, header.destination_mac.bytes);
-  CopyBytes(frame + 6, header.source_mac.bytes);
+  uint8_t* const udp = bytes_ + header_bytes_ - kUdpHeaderBytes;
+  uint8_t* const ip = udp - (v4_ ? kIpv4MinHeaderBytes : kIpv6HeaderBytes);
+  CopyBytes(bytes_, header.destination_mac.bytes);
+  CopyBytes(bytes_ + 6, header.source_mac.bytes);
   if (header.tagged) {
-    StoreBe16(frame + 12, kEtherTypeVlan);
-    StoreBe16(frame + 14, header.vlan_tci);
+    StoreBe16(bytes_ + 12, kEtherTypeVlan);
+    StoreBe16(bytes_ + 14, header.vlan_tci);
   }
-  StoreBe16(ip - 2, v4 ? kEtherTypeIpv4 : kEtherTypeIpv6);
-  v4 ? WriteIpv4(ip, udp_bytes, header) : WriteIpv6(ip, udp_bytes, header);
+  StoreBe16(ip - 2, v4_ ? kEtherTypeIpv4 : kEtherTypeIpv6);
+  v4_ ? FillIpv4(ip, header) : FillIpv6(ip, header);
   StoreBe16(udp, header.source.port);
   StoreBe16(udp + 2, header.destination.port);
-  StoreBe16(udp + 4, uint16_t(udp_bytes));
-  StoreBe16(udp + 6, 0);
-  StoreBe16(udp + 6, UdpChecksum(header.source.address, header.destination.address, {udp, udp_bytes}));
+
+  ChecksumAccumulator ip_sum;
+  if (v4_) ip_sum.Add({ip, kIpv4MinHeaderBytes});
+  ip_sum_ = Fold(ip_sum);
+  ChecksumAccumulator udp_sum;
+  udp_sum.Add(header.source.address.padded());
+  udp_sum.Add(header.destination.address.padded());
+  udp_sum.AddU16(kIpProtocolUdp);
+  udp_sum.Add({udp, kUdpHeaderBytes});
+  udp_sum_ = Fold(udp_sum);
+}
+
+uint8_t* FrameTemplate::Write(uint8_t* payload, size_t payload_bytes) const {
+  LG_ASSERT(header_bytes_ != 0 && payload_bytes <= 65535 - kIpv4MinHeaderBytes - kUdpHeaderBytes);
+  uint8_t* const frame = payload - header_bytes_;
+  if (header_bytes_ == kUntaggedIpv4Bytes) [[likely]] {
+    std::memcpy(frame, bytes_, kUntaggedIpv4Bytes);
+  } else {
+    std::memcpy(frame, bytes_, header_bytes_);
+  }
+  uint8_t* const udp = payload - kUdpHeaderBytes;
+  const auto udp_bytes = uint16_t(kUdpHeaderBytes + payload_bytes);
+  if (v4_) {
+    uint8_t* const ip = udp - kIpv4MinHeaderBytes;
+    const auto total_bytes = uint16_t(kIpv4MinHeaderBytes + udp_bytes);
+    ChecksumAccumulator sum(ip_sum_);
+    sum.AddU16(total_bytes);
+    StoreBe16(ip + 2, total_bytes);
+    StoreBe16(ip + 10, sum.Finish());
+  } else {
+    StoreBe16(udp - kIpv6HeaderBytes + 4, udp_bytes);
+  }
+  ChecksumAccumulator sum(udp_sum_);
+  sum.AddU16(udp_bytes);  // of the pseudo header
+  sum.AddU16(udp_bytes);
+  sum.Add({payload, payload_bytes});
+  const uint16_t checksum = sum.Finish();
+  StoreBe16(udp + 4, udp_bytes);
+  StoreBe16(udp + 6, checksum == 0 ? 0xffff : checksum);  // RFC 768: zero would mean none
   return frame;
 }
 

@@ -29,10 +29,35 @@ constexpr size_t FrameHeaderBytes(const FrameHeader& header) {
          (header.source.address.is_v4() ? kIpv4MinHeaderBytes : kIpv6HeaderBytes) + kUdpHeaderBytes;
 }
 
-/// Writes Ethernet, IP and UDP headers so that they end at `payload`, with complete IP and UDP checksums (D2:
-/// what came over veth may carry an unfinished checksum, so nothing is updated incrementally). Returns the
-/// first byte of the frame, FrameHeaderBytes(header) below `payload`. Pre: that many bytes are writable below
-/// `payload`; `payload_bytes <= 65507`; both endpoints of one family.
-uint8_t* WriteFrameHeader(uint8_t* payload, size_t payload_bytes, const FrameHeader& header);
+/// A FrameHeader in wire form, with the sums of everything that no packet changes: to be made once for each
+/// destination. Writing it costs a copy, two lengths and the sum of the payload.
+class FrameTemplate {
+ public:
+  FrameTemplate() = default;
+  /// Pre: both endpoints of one family.
+  explicit FrameTemplate(const FrameHeader& header);
+
+  /// Bytes in front of the payload; 0: made from nothing, must not be written.
+  size_t header_bytes() const { return header_bytes_; }
+
+  /// Writes Ethernet, IP and UDP headers so that they end at `payload`, with complete IP and UDP checksums (D2:
+  /// what came over veth may carry an unfinished checksum, so nothing is updated incrementally). Returns the
+  /// first byte of the frame, `header_bytes()` below `payload`. Pre: that many bytes are writable below
+  /// `payload`; `payload_bytes <= 65507`.
+  uint8_t* Write(uint8_t* payload, size_t payload_bytes) const;
+
+ private:
+  uint8_t header_bytes_ = 0;
+  bool v4_ = false;
+  uint16_t ip_sum_ = 0;   ///< IPv4 header without length and checksum, folded, native order
+  uint32_t udp_sum_ = 0;  ///< pseudo header and ports, without the lengths
+  uint8_t bytes_[kMaxFrameHeaderBytes + 6] = {};  ///< headers, lengths and checksums zero
+};
+static_assert(sizeof(FrameTemplate) == 80);
+
+/// FrameTemplate::Write for a header that is used once.
+inline uint8_t* WriteFrameHeader(uint8_t* payload, size_t payload_bytes, const FrameHeader& header) {
+  return FrameTemplate(header).Write(payload, payload_bytes);
+}
 
 }  // namespace linegate::wire
