@@ -29,6 +29,11 @@ struct SocketAddress {
     if (family == 6) return {IpAddress::V6(std::span<const uint8_t, 16>(address, 16)), LoadBe16(port)};
     return {};
   }
+  friend bool operator==(const SocketAddress& a, const Endpoint& b) {
+    const uint8_t* const other = b.address.padded().data();
+    return LoadBe64(a.address) == LoadBe64(other) && LoadBe64(a.address + 8) == LoadBe64(other + 8) &&
+           LoadBe16(a.port) == b.port && a.family == uint8_t(b.address.family());
+  }
   friend bool operator==(const SocketAddress& a, const SocketAddress& b) {
     const auto* x = reinterpret_cast<const uint8_t*>(&a);
     const auto* y = reinterpret_cast<const uint8_t*>(&b);

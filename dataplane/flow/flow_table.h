@@ -32,8 +32,21 @@ class FlowTable {
  public:
   FlowTable(std::span<abi::FlowSlot> slots, PrfStream& random);
 
-  PortMatch FindPort(const Endpoint& local) const;
-  PathMatch FindPath(const Endpoint& local, const Endpoint& remote) const;
+  PortMatch FindPort(const Endpoint& local) const { return FindPort(local, HashOf(local)); }
+  PathMatch FindPath(const Endpoint& local, const Endpoint& remote) const {
+    return FindPath(local, remote, HashOf(local, remote));
+  }
+
+  // The same in steps, for bursts: hash and prefetch all, fetch all candidates, then look up all.
+  uint32_t HashOf(const Endpoint& local) const;
+  uint32_t HashOf(const Endpoint& local, const Endpoint& remote) const;
+  void PrefetchPort(uint32_t hash) const { ports_.Prefetch(hash); }
+  void PrefetchPath(uint32_t hash) const { paths_.Prefetch(hash); }
+  /// The flow that the look-up will probably find, or kNoFlow.
+  uint32_t PortCandidate(uint32_t hash) const;
+  uint32_t PathCandidate(uint32_t hash) const;
+  PortMatch FindPort(const Endpoint& local, uint32_t hash) const;
+  PathMatch FindPath(const Endpoint& local, const Endpoint& remote, uint32_t hash) const;
 
   /// Both ports of the flow's RTP ingress. Pre: configuration stands in the slot; none of them is in the
   /// table.
@@ -44,8 +57,7 @@ class FlowTable {
   void RemovePath(uint32_t flow, uint8_t path);
 
  private:
-  uint32_t Hash(const abi::SocketAddress& a) const;
-  uint32_t Hash(const abi::SocketAddress& a, const abi::SocketAddress& b) const;
+  uint32_t PathHash(uint32_t flow, uint8_t path) const;
   std::span<abi::FlowSlot> slots_;
   uint64_t key_[3];
   HashIndex ports_;

@@ -27,6 +27,13 @@ class HashIndex {
     }
     return kNotFound;
   }
+  /// Brings what Find looks at first into the cache.
+  void Prefetch(uint32_t hash) const { __builtin_prefetch(&entries_[hash & mask_]); }
+  /// What Find would look at first, so that the caller can fetch its key; kNotFound: nothing, or a neighbour's.
+  uint32_t Candidate(uint32_t hash) const {
+    const Entry& entry = entries_[hash & mask_];
+    return entry.hash == hash ? entry.value : kNotFound;
+  }
   /// Pre: the key is not there, `value != kNotFound`. False: full.
   bool Insert(uint32_t hash, uint32_t value) {
     LG_ASSERT(value != kNotFound);

@@ -40,6 +40,7 @@ LocalPorts::LocalPorts(const settings::DataplaneSettings& settings) : workers_(s
 }
 
 uint16_t LocalPorts::OwnerOf(const settings::PortRange& range, uint16_t port) const {
+  if (workers_ == 1) return 0;
   const uint16_t last = uint16_t(workers_ - 1);
   const settings::PortRange share = settings::RtpShareOf(range, 0, workers_);
   if (share.empty()) return last;

@@ -68,7 +68,7 @@ void ClassifyWebRtc(PacketBatch& batch, size_t i, NodeContext& context) {
   if (payload_class == PayloadClass::kUnknown || payload_class == PayloadClass::kTurnChannel) {
     return context.Drop(meta, DropReason::kUnknownProtocol);
   }
-  const flow::PathMatch match = context.table.FindPath(meta.frame.destination, meta.frame.source);
+  const flow::PathMatch match = context.table.FindPath(meta.frame.destination, meta.frame.source, meta.hash);
   if (match.flow == flow::kNoFlow) return context.Drop(meta, DropReason::kUnvalidatedSource);
   meta.flow = match.flow;
   meta.path = match.path;
@@ -80,7 +80,7 @@ void ClassifyWebRtc(PacketBatch& batch, size_t i, NodeContext& context) {
 /// A port of a pair is RTP or RTCP; the first bytes only decide where both share a port (RFC 5761 section 4).
 void ClassifyRtp(PacketBatch& batch, size_t i, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
-  const flow::PortMatch match = context.table.FindPort(meta.frame.destination);
+  const flow::PortMatch match = context.table.FindPort(meta.frame.destination, meta.hash);
   if (match.flow == flow::kNoFlow) return context.Drop(meta, DropReason::kNoFlow);
   meta.flow = match.flow;
   meta.component = match.component;
@@ -91,7 +91,13 @@ void ClassifyRtp(PacketBatch& batch, size_t i, NodeContext& context) {
   batch.SetRoute(i, meta.component == 1 ? Route::kRtcp : Route::kRtp);
 }
 
-void ClassifyOne(PacketBatch& batch, size_t i, NodeContext& context) {
+/// Served by every worker.
+bool IsListener(LocalPortKind kind) {
+  return kind == LocalPortKind::kStunListener || kind == LocalPortKind::kTurnListener;
+}
+
+/// Everything up to the look-up of the flow, whose table entry is on its way into the cache afterwards.
+void ParseOne(PacketBatch& batch, size_t i, NodeContext& context) {
   io::Packet& packet = batch.packets[i];
   PacketMeta& meta = batch.meta[i];
   const FrameError error = wire::ParseFrame(packet.bytes(), meta.frame);
@@ -113,25 +119,68 @@ void ClassifyOne(PacketBatch& batch, size_t i, NodeContext& context) {
   }
   meta.payload = packet.data + meta.frame.payload_offset;
   meta.payload_bytes = meta.frame.payload_bytes;
-  if (local.kind == LocalPortKind::kStunListener || local.kind == LocalPortKind::kTurnListener) {
-    if (wire::ClassifyPayload(meta.payload_view()) != PayloadClass::kStun) {
-      return context.Drop(meta, DropReason::kUnknownProtocol);
-    }
-    return batch.SetRoute(i, Route::kStunListener);
-  }
+  meta.local_kind = local.kind;
+  if (IsListener(local.kind)) return;
   if (local.owner != context.worker) {
     meta.verdict = Verdict::kHandOver;
     meta.owner = local.owner;
     return;
   }
-  local.kind == LocalPortKind::kWebRtc ? ClassifyWebRtc(batch, i, context) : ClassifyRtp(batch, i, context);
+  if (local.kind == LocalPortKind::kWebRtc) {
+    meta.hash = context.table.HashOf(meta.frame.destination, meta.frame.source);
+    context.table.PrefetchPath(meta.hash);
+  } else {
+    meta.hash = context.table.HashOf(meta.frame.destination);
+    context.table.PrefetchPort(meta.hash);
+  }
+}
+
+/// Brings what the nodes will touch of a flow into the cache, the key of its table entry among it.
+void PrefetchFlow(const PacketMeta& meta, NodeContext& context) {
+  if (meta.verdict != Verdict::kForward || IsListener(meta.local_kind)) return;
+  const bool webrtc = meta.local_kind == LocalPortKind::kWebRtc;
+  const uint32_t flow =
+      webrtc ? context.table.PathCandidate(meta.hash) : context.table.PortCandidate(meta.hash);
+  if (flow == flow::kNoFlow) return;
+  const abi::FlowSlot& slot = context.slots[flow];
+  const FlowRuntime& runtime = context.runtime[flow];
+  __builtin_prefetch(&slot.config);
+  __builtin_prefetch(&slot.config.egress);
+  if (webrtc) {
+    __builtin_prefetch(&slot.ice.paths[0], 1);
+    __builtin_prefetch(&slot.receive[0], 1);
+  }
+  for (size_t line = 0; line < FlowRuntime::kHotLines; ++line) {
+    __builtin_prefetch(reinterpret_cast<const uint8_t*>(&runtime) + 64 * line, 1);
+  }
+  __builtin_prefetch(&context.stats[flow], 1);
+}
+
+void RouteOne(PacketBatch& batch, size_t i, NodeContext& context) {
+  PacketMeta& meta = batch.meta[i];
+  if (meta.verdict != Verdict::kForward) return;
+  switch (meta.local_kind) {
+    case LocalPortKind::kStunListener:
+    case LocalPortKind::kTurnListener:
+      if (wire::ClassifyPayload(meta.payload_view()) != PayloadClass::kStun)
+        return context.Drop(meta, DropReason::kUnknownProtocol);
+      return batch.SetRoute(i, Route::kStunListener);
+    case LocalPortKind::kWebRtc:
+      return ClassifyWebRtc(batch, i, context);
+    case LocalPortKind::kRtp:
+      return ClassifyRtp(batch, i, context);
+    case LocalPortKind::kRelay:
+      return context.Drop(meta, DropReason::kNoFlow);
+  }
 }
 
 }  // namespace
 
 void Classify(PacketBatch& batch, NodeContext& context) {
   for (size_t i = 0; i < batch.count; ++i) __builtin_prefetch(batch.packets[i].data);
-  for (size_t i = 0; i < batch.count; ++i) ClassifyOne(batch, i, context);
+  for (size_t i = 0; i < batch.count; ++i) ParseOne(batch, i, context);
+  for (size_t i = 0; i < batch.count; ++i) PrefetchFlow(batch.meta[i], context);
+  for (size_t i = 0; i < batch.count; ++i) RouteOne(batch, i, context);
 }
 
 }  // namespace linegate::nodes

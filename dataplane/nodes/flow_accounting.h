@@ -10,7 +10,7 @@ inline void RecordRtp(const PacketMeta& meta, const wire::RtpHeaderView& header,
   ++stats.received_pkts;
   stats.received_bytes += meta.payload_bytes;
   stats.last_received_ns = context.now_ns;
-  context.runtime[meta.flow].stream.Record(header, context.now_ns, stats);
+  context.runtime[meta.flow].stream.Record(header, context.media_clock, stats);
 }
 
 inline void RecordRtcp(const PacketMeta& meta, NodeContext& context) {

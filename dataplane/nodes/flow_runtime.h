@@ -32,17 +32,19 @@ struct IceRuntime {
   uint64_t interval_ns = 0;
 };
 
-/// What a worker keeps of a flow in its own memory, made from the slot and made again after a restart.
-struct FlowRuntime {
+/// What a worker keeps of a flow in its own memory, made from the slot and made again after a restart. What an RTP packet
+/// touches comes first.
+struct alignas(64) FlowRuntime {
   static constexpr uint8_t kNotMapped = 0xff;
+  static constexpr size_t kHotLines = 5;  ///< up to the first part of `payload_map`
 
-  std::array<EgressTarget, 2> egress;
-  std::array<Endpoint, 2> expected;  ///< RTP ingress: sources accepted; family kNone: none
-  std::array<uint8_t, 128> payload_map;
   std::unique_ptr<srtp::CryptoContext> receive_context;
   std::unique_ptr<srtp::CryptoContext> send_context;
+  std::array<Endpoint, 2> expected;  ///< RTP ingress: sources accepted; family kNone: none
+  StreamStats stream;                ///< of the ingress
+  std::array<EgressTarget, 2> egress;
+  std::array<uint8_t, 128> payload_map;
   IceRuntime ice;
-  StreamStats stream;  ///< of the ingress
   TokenBucket stun_errors{2, 5};
   TokenBucket dtls{100, 200};
 };

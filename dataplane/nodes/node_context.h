@@ -50,6 +50,7 @@ struct NodeContext {
   uint16_t worker;
   TimePoint now;
   uint64_t now_ns;
+  MediaClock media_clock;  ///< of `now`
   const flow::LocalPorts& local_ports;
   flow::FlowSlots& slots;
   flow::FlowTable& table;

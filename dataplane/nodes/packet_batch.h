@@ -4,6 +4,7 @@
 
 #include "dataplane/abi/counters.h"
 #include "dataplane/flow/flow_table.h"
+#include "dataplane/flow/local_ports.h"
 #include "dataplane/io/packet_port.h"
 #include "dataplane/nodes/verdict.h"
 #include "dataplane/wire/frame_view.h"
@@ -20,12 +21,14 @@ struct PacketMeta {
   uint8_t component = 0;        ///< media: 0 RTP, 1 RTCP
   uint8_t path = abi::kNoPath;  ///< WebRTC ingress: which validated address it came from
   bool ready = false;           ///< `out`, `out_port`, `payload` are complete: to be sent
-  bool internal = false;        ///< `out` leads to one of our own addresses: loop, or hand over
-  uint16_t owner = 0;           ///< kHandOver: to which worker
+  flow::LocalPortKind local_kind = flow::LocalPortKind::kStunListener;  ///< classify
+  bool internal = false;  ///< `out` leads to one of our own addresses: loop, or hand over
+  uint16_t owner = 0;     ///< kHandOver: to which worker
   uint16_t out_port = 0;
   uint16_t payload_bytes = 0;  ///< UDP payload as it is now
   uint16_t rtp_header_bytes = 0;
   uint32_t flow = flow::kNoFlow;  ///< slot whose ingress received it
+  uint32_t hash = 0;              ///< classify: of the table entry that names the flow
   uint8_t* payload = nullptr;
   const wire::FrameTemplate* out = nullptr;  ///< headers to be sent: the flow's, or PacketBatch::own_headers
   wire::FrameView frame;                     ///< as received

@@ -24,6 +24,18 @@ void Learn(abi::FlowSlot& slot, FlowRuntime& runtime, size_t source, const Endpo
   runtime.expected[source] = from;
 }
 
+/// What srtp_protect needs of the leg at the other end.
+void PrefetchSendSlot(uint32_t flow, NodeContext& context) {
+  const abi::FlowRef& reverse = context.slots[flow].config.reverse;
+  if (reverse.worker != context.worker || reverse.index >= context.slots.size()) return;
+  const abi::FlowSlot& slot = context.slots[reverse.index];
+  __builtin_prefetch(&slot.life);
+  __builtin_prefetch(&slot.config.ingress);
+  __builtin_prefetch(&slot.transmit.sources[0], 1);
+  __builtin_prefetch(&slot.transmit.stamp, 1);
+  __builtin_prefetch(&context.runtime[reverse.index]);
+}
+
 void ReceiveOne(PacketBatch& batch, size_t i, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
   abi::FlowSlot& slot = context.slots[meta.flow];
@@ -51,6 +63,7 @@ void ReceiveOne(PacketBatch& batch, size_t i, NodeContext& context) {
 }  // namespace
 
 void RtpReceive(PacketBatch& batch, NodeContext& context) {
+  for (const uint8_t i : batch.on(Route::kRtp)) PrefetchSendSlot(batch.meta[i].flow, context);
   for (const uint8_t i : batch.on(Route::kRtp)) ReceiveOne(batch, i, context);
   for (const uint8_t i : batch.on(Route::kRtcp)) ReceiveOne(batch, i, context);
 }

@@ -13,6 +13,8 @@ uint32_t Ticks(uint64_t now_ns, uint32_t clock_hz) {
 
 }  // namespace
 
+MediaClock MediaClock::At(uint64_t now_ns) { return {Ticks(now_ns, 8000), Ticks(now_ns, 48000)}; }
+
 void StreamStats::Begin(const wire::RtpHeaderView& header) {
   lost_before_ += started_ ? lost() : 0;
   started_ = true;
@@ -30,7 +32,7 @@ uint64_t StreamStats::lost() const {
   return expected > received_ ? expected - received_ : 0;
 }
 
-void StreamStats::Record(const wire::RtpHeaderView& header, uint64_t now_ns, abi::FlowStats& stats) {
+void StreamStats::Record(const wire::RtpHeaderView& header, const MediaClock& clock, abi::FlowStats& stats) {
   if (!started_ || header.ssrc() != ssrc_) Begin(header);
   const uint64_t extended = srtp::EstimatePacketIndex(highest_, header.sequence_number());
   if (extended > highest_) highest_ = extended;
@@ -38,8 +40,7 @@ void StreamStats::Record(const wire::RtpHeaderView& header, uint64_t now_ns, abi
   ++received_;
   stats.lost_pkts = lost_before_ + lost();
 
-  const uint32_t arrival = Ticks(now_ns, ClockOf(header.payload_type()));
-  const uint32_t transit = arrival - header.timestamp();
+  const uint32_t transit = clock.TicksOf(header.payload_type()) - header.timestamp();
   if (clock_payload_ == header.payload_type()) {
     const auto difference = int32_t(transit - transit_);
     const uint32_t magnitude = difference < 0 ? 0u - uint32_t(difference) : uint32_t(difference);

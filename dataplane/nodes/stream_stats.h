@@ -6,16 +6,23 @@
 
 namespace linegate::nodes {
 
+/// Now, in ticks of the two clocks of audio, modulo 2^32: taken once per turn.
+struct MediaClock {
+  uint32_t ticks_8k = 0;
+  uint32_t ticks_48k = 0;
+  static MediaClock At(uint64_t now_ns);
+  /// RFC 3551 table 4: static payload types of audio run at 8 kHz; a dynamic one is taken for Opus.
+  uint32_t TicksOf(uint8_t payload_type) const { return payload_type < 96 ? ticks_8k : ticks_48k; }
+};
+
 /// Loss and jitter of an incoming stream (RFC 3550 appendices A.1, A.3 and A.8), for FlowStats. A change of
 /// SSRC begins a new stream whose losses are added to those before. Private to the worker: a restart begins a
 /// new stream, too.
 class StreamStats {
  public:
-  void Record(const wire::RtpHeaderView& header, uint64_t now_ns, abi::FlowStats& stats);
+  void Record(const wire::RtpHeaderView& header, const MediaClock& clock, abi::FlowStats& stats);
 
  private:
-  /// RFC 3551 table 4: static payload types of audio run at 8 kHz; a dynamic one is taken for Opus.
-  static constexpr uint32_t ClockOf(uint8_t payload_type) { return payload_type < 96 ? 8000 : 48000; }
   void Begin(const wire::RtpHeaderView& header);
   uint64_t lost() const;
 

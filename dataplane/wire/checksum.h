@@ -11,8 +11,8 @@ namespace linegate::wire {
 /// Bytes missing to a whole word count as zero (section 1).
 inline uint64_t SumWords(const uint8_t* bytes, size_t size) {
   const auto add = [](uint64_t a, uint64_t b) {
-    uint64_t sum;
-    return __builtin_add_overflow(a, b, &sum) ? sum + 1 : sum;
+    const uint64_t sum = a + b;
+    return sum + (sum < b);
   };
   const auto word = [](const uint8_t* p) {
     uint64_t value;
@@ -53,7 +53,8 @@ class ChecksumAccumulator {
 
  private:
   void AddSum(uint64_t value) {
-    if (__builtin_add_overflow(sum_, value, &sum_)) ++sum_;
+    sum_ += value;
+    sum_ += sum_ < value;
   }
   uint64_t sum_ = 0;
 };

@@ -24,7 +24,8 @@ bool IsImpossibleSourceV6(const uint8_t* address) {
 }
 
 /// Ports, lengths and the rest of `view` from the UDP header at `offset`; `end` is the end of the IP packet.
-FrameError ParseUdp(ByteView frame, size_t offset, size_t end, FrameView& view) {
+[[gnu::always_inline]] inline FrameError ParseUdp(ByteView frame, size_t offset, size_t end,
+                                                  FrameView& view) {
   if (end - offset < kUdpHeaderBytes) return FrameError::kBadLength;
   const auto udp = Bounded<kUdpHeaderBytes>::Of(frame.subspan(offset));
   const size_t udp_bytes = udp.U16<4>();
@@ -40,13 +41,12 @@ FrameError ParseUdp(ByteView frame, size_t offset, size_t end, FrameView& view) 
 }
 
 // RFC 791 section 3.1
-FrameError ParseIpv4(ByteView frame, FrameView& view) {
-  const ByteView packet = frame.subspan(view.l2_bytes);
-  if (packet.size() < kIpv4MinHeaderBytes) return FrameError::kTruncated;
+/// Pre: `packet.size() >= header_bytes >= kIpv4MinHeaderBytes`. Inline, because nearly all headers have one place and
+/// one length.
+[[gnu::always_inline]] inline FrameError ParseIpv4Header(ByteView frame, size_t l2_bytes, size_t header_bytes,
+                                                         FrameView& view) {
+  const ByteView packet = frame.subspan(l2_bytes);
   const auto ip = Bounded<kIpv4MinHeaderBytes>::Of(packet);
-  const size_t header_bytes = size_t{ip.U8<0>() & 0x0fu} * 4;
-  if ((ip.U8<0>() >> 4) != 4 || header_bytes < kIpv4MinHeaderBytes) return FrameError::kBadIpHeader;
-  if (header_bytes > packet.size()) return FrameError::kTruncated;
   const size_t total_bytes = ip.U16<2>();
   if (total_bytes < header_bytes) return FrameError::kBadLength;
   if (total_bytes > packet.size()) return FrameError::kTruncated;
@@ -61,7 +61,16 @@ FrameError ParseIpv4(ByteView frame, FrameView& view) {
   if ((ip.U16<6>() & 0x3fff) != 0)
     return FrameError::kFragment;  // MF or an offset; DF and the reserved bit are not
   if (ip.U8<9>() != kIpProtocolUdp) return FrameError::kNotUdp;
-  return ParseUdp(frame, view.l2_bytes + header_bytes, view.l2_bytes + total_bytes, view);
+  return ParseUdp(frame, l2_bytes + header_bytes, l2_bytes + total_bytes, view);
+}
+
+FrameError ParseIpv4(ByteView frame, FrameView& view) {
+  const ByteView packet = frame.subspan(view.l2_bytes);
+  if (packet.size() < kIpv4MinHeaderBytes) return FrameError::kTruncated;
+  const size_t header_bytes = size_t{packet[0] & 0x0fu} * 4;
+  if ((packet[0] >> 4) != 4 || header_bytes < kIpv4MinHeaderBytes) return FrameError::kBadIpHeader;
+  if (header_bytes > packet.size()) return FrameError::kTruncated;
+  return ParseIpv4Header(frame, view.l2_bytes, header_bytes, view);
 }
 
 // RFC 8200 sections 3 and 4
@@ -106,6 +115,12 @@ FrameError ParseFrame(ByteView frame, FrameView& view) {
   std::ranges::copy(ethernet.Bytes<6, 6>(), view.source_mac.bytes.begin());
   uint16_t ether_type = ethernet.U16<12>();
   view.l2_bytes = kEthernetHeaderBytes;
+  constexpr size_t kPlainBytes = kEthernetHeaderBytes + kIpv4MinHeaderBytes;
+  constexpr uint8_t kPlainVersionAndLength = 0x45;
+  if (ether_type == kEtherTypeIpv4 && frame.size() >= kPlainBytes &&
+      frame[kEthernetHeaderBytes] == kPlainVersionAndLength) [[likely]] {
+    return ParseIpv4Header(frame, kEthernetHeaderBytes, kIpv4MinHeaderBytes, view);
+  }
   if (ether_type == kEtherTypeVlan) {
     if (frame.size() < kEthernetHeaderBytes + kVlanTagBytes) return FrameError::kTruncated;
     const auto tagged = Bounded<kEthernetHeaderBytes + kVlanTagBytes>::Of(frame);

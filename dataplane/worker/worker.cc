@@ -107,6 +107,7 @@ Worker::State::State(const WorkerParts& parts)
       context_{.worker = id_,
                .now = {},
                .now_ns = 0,
+               .media_clock = {},
                .local_ports = local_ports_,
                .slots = slots_,
                .table = table_,
@@ -137,6 +138,7 @@ Worker::State::State(const WorkerParts& parts)
 void Worker::State::SetNow(TimePoint now) {
   context_.now = now;
   context_.now_ns = ToNanoseconds(now);
+  context_.media_clock = nodes::MediaClock::At(context_.now_ns);
 }
 
 uint32_t Worker::State::Adopt(TimePoint now) {
