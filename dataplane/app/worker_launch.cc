@@ -87,7 +87,10 @@ std::vector<int> ChooseCores(const settings::DataplaneSettings& settings, const 
 
 WorkerThreads::WorkerThreads(const settings::DataplaneSettings& settings, const SharedMemory& memory,
                              const NetworkPorts& network)
-    : settings_(settings), memory_(memory), network_(network), mesh_(settings.workers) {}
+    : settings_(settings),
+      memory_(memory),
+      network_(network),
+      mesh_(settings.workers, settings.relays_per_worker) {}
 
 WorkerThreads::~WorkerThreads() { Stop(); }
 

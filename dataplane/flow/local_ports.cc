@@ -34,9 +34,36 @@ LocalPorts::LocalPorts(const settings::DataplaneSettings& settings) : workers_(s
       entry.relay = realm.relay_ports;
       entry.stun_ports = realm.stun_ports;
       entry.turn_ports = realm.turn_ports;
+      FillDiscovery(settings, realm, entry);
       addresses_.push_back(std::move(entry));
     }
   }
+}
+
+void LocalPorts::FillDiscovery(const settings::DataplaneSettings& settings, const settings::Realm& realm,
+                               Address& entry) {
+  const auto other = std::ranges::find(settings.realms, realm.other_realm, &settings::Realm::name);
+  if (realm.other_realm.empty() || other == settings.realms.end()) return;
+  const auto same_family = std::ranges::find(other->addresses, entry.address.family(), &IpAddress::family);
+  const std::vector<uint16_t> ports = settings::ListenerPortsOf(realm);
+  if (same_family == other->addresses.end() || ports.size() < 2) return;
+  const size_t position = size_t(same_family - other->addresses.begin());
+  for (size_t i = 0; i < 2; ++i) {
+    entry.discovery_ports[i] = ports[i];
+    Discovery& discovery = entry.discovery[i];
+    discovery.advertised = entry.advertised.family() != IpFamily::kNone ? entry.advertised : entry.address;
+    discovery.other_address = *same_family;
+    discovery.other_advertised =
+        position < other->advertise.size() ? other->advertise[position] : *same_family;
+    discovery.other_port = ports[1 - i];
+  }
+}
+
+const Discovery* LocalPorts::DiscoveryOf(const Address& entry, uint16_t port) {
+  for (size_t i = 0; i < 2; ++i) {
+    if (entry.discovery_ports[i] != 0 && entry.discovery_ports[i] == port) return &entry.discovery[i];
+  }
+  return nullptr;
 }
 
 uint16_t LocalPorts::OwnerOf(const settings::PortRange& range, uint16_t port) const {
@@ -71,11 +98,13 @@ bool LocalPorts::Find(const Endpoint& local, LocalPort& out) const {
     if (std::ranges::find(entry.turn_ports, local.port) != entry.turn_ports.end()) {
       out.kind = LocalPortKind::kTurnListener;
       out.owner = 0;
+      out.discovery = DiscoveryOf(entry, local.port);
       return true;
     }
     if (std::ranges::find(entry.stun_ports, local.port) != entry.stun_ports.end()) {
       out.kind = LocalPortKind::kStunListener;
       out.owner = 0;
+      out.discovery = DiscoveryOf(entry, local.port);
       return true;
     }
     // The same address may stand in two realms with different ports: go on.

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -15,12 +16,22 @@ enum class LocalPortKind : uint8_t {
   kRelay,  ///< one port for relayed transport addresses, of one worker; reached through every interface
 };
 
+/// RFC 5780 for one listener: the address and port that its server answers from, too.
+struct Discovery {
+  IpAddress advertised;        ///< the listener's own address as the outside names it
+  IpAddress other_address;     ///< as on the wire
+  IpAddress other_advertised;  ///< as the outside names it
+  uint16_t other_port = 0;
+};
+
 /// What a local UDP endpoint is for.
 struct LocalPort {
   LocalPortKind kind = LocalPortKind::kStunListener;
   uint16_t owner = 0;    ///< worker; meaningless for listeners
   uint16_t port_id = 0;  ///< network port of the realm's interface
   uint16_t realm = 0;
+  const Discovery* discovery =
+      nullptr;  ///< listeners whose realm has an `other_realm`; lives as long as LocalPorts
 };
 
 /// Who serves which of our UDP endpoints (design D4), from the settings alone, the same in every worker. A
@@ -46,7 +57,12 @@ class LocalPorts {
     settings::PortRange relay;
     std::vector<uint16_t> stun_ports;
     std::vector<uint16_t> turn_ports;
+    std::array<uint16_t, 2> discovery_ports = {};  ///< primary and alternate port; 0: no discovery
+    std::array<Discovery, 2> discovery;            ///< of packets to discovery_ports[i]
   };
+  static void FillDiscovery(const settings::DataplaneSettings& settings, const settings::Realm& realm,
+                            Address& entry);
+  static const Discovery* DiscoveryOf(const Address& entry, uint16_t port);
   uint16_t OwnerOf(const settings::PortRange& range, uint16_t port) const;
   std::vector<Address> addresses_;
   uint16_t workers_;

@@ -91,12 +91,58 @@ void ClassifyRtp(PacketBatch& batch, size_t i, NodeContext& context) {
   batch.SetRoute(i, meta.component == 1 ? Route::kRtcp : Route::kRtp);
 }
 
+/// A relayed transport address: what its allocation makes of the packet is decided by who sent it.
+void ClassifyRelay(PacketBatch& batch, size_t i, NodeContext& context) {
+  PacketMeta& meta = batch.meta[i];
+  meta.relay = context.turn.table.FindPort(abi::SocketAddress::From(meta.frame.destination), meta.hash);
+  if (meta.relay == flow::kNoRelay) return context.Drop(meta, DropReason::kNoFlow);
+  batch.SetRoute(i, Route::kRelay);
+}
+
+void ClassifyStunListener(PacketBatch& batch, size_t i, NodeContext& context) {
+  if (wire::ClassifyPayload(batch.meta[i].payload_view()) != PayloadClass::kStun)
+    return context.Drop(batch.meta[i], DropReason::kUnknownProtocol);
+  batch.SetRoute(i, Route::kStunListener);
+}
+
+/// The 5-tuple tells the allocation; what has none may become one.
+void ClassifyTurnListener(PacketBatch& batch, size_t i, NodeContext& context) {
+  PacketMeta& meta = batch.meta[i];
+  const PayloadClass payload_class = wire::ClassifyPayload(meta.payload_view());
+  if (payload_class != PayloadClass::kStun && payload_class != PayloadClass::kTurnChannel)
+    return context.Drop(meta, DropReason::kUnknownProtocol);
+  meta.relay = context.turn.table.FindClient(abi::SocketAddress::From(meta.frame.destination),
+                                             abi::SocketAddress::From(meta.frame.source), meta.hash);
+  batch.SetRoute(i, Route::kTurnListener);
+}
+
 /// Served by every worker.
 bool IsListener(LocalPortKind kind) {
   return kind == LocalPortKind::kStunListener || kind == LocalPortKind::kTurnListener;
 }
 
-/// Everything up to the look-up of the flow, whose table entry is on its way into the cache afterwards.
+/// The table entry that names the flow or the allocation is on its way into the cache afterwards.
+void PrefetchEntry(PacketMeta& meta, NodeContext& context) {
+  switch (meta.local_kind) {
+    case LocalPortKind::kStunListener:
+      return;
+    case LocalPortKind::kTurnListener:
+      meta.hash = context.turn.table.HashOf(abi::SocketAddress::From(meta.frame.destination),
+                                            abi::SocketAddress::From(meta.frame.source));
+      return context.turn.table.PrefetchClient(meta.hash);
+    case LocalPortKind::kWebRtc:
+      meta.hash = context.table.HashOf(meta.frame.destination, meta.frame.source);
+      return context.table.PrefetchPath(meta.hash);
+    case LocalPortKind::kRtp:
+      meta.hash = context.table.HashOf(meta.frame.destination);
+      return context.table.PrefetchPort(meta.hash);
+    case LocalPortKind::kRelay:
+      meta.hash = context.turn.table.HashOf(abi::SocketAddress::From(meta.frame.destination));
+      return context.turn.table.PrefetchPort(meta.hash);
+  }
+}
+
+/// Everything up to the look-up of the flow or the allocation.
 void ParseOne(PacketBatch& batch, size_t i, NodeContext& context) {
   io::Packet& packet = batch.packets[i];
   PacketMeta& meta = batch.meta[i];
@@ -109,8 +155,9 @@ void ParseOne(PacketBatch& batch, size_t i, NodeContext& context) {
   if (meta.hops == 0) {
     // RFC 1122 section 3.3.4.2, strong host model: nothing crosses from one side to an address of the other,
     // and what claims to come from ourselves did not.
-    if (packet.port_id != local.port_id || context.local_ports.IsOurAddress(meta.frame.source.address))
-        [[unlikely]] {
+    // Relayed addresses are reached from every side: who may is the allocation's permissions.
+    const bool wrong_side = packet.port_id != local.port_id && local.kind != LocalPortKind::kRelay;
+    if (wrong_side || context.local_ports.IsOurAddress(meta.frame.source.address)) [[unlikely]] {
       return context.Drop(meta, DropReason::kBadSource);
     }
     if (!ChecksumIsAcceptable(packet, meta.frame)) [[unlikely]]
@@ -120,24 +167,32 @@ void ParseOne(PacketBatch& batch, size_t i, NodeContext& context) {
   meta.payload = packet.data + meta.frame.payload_offset;
   meta.payload_bytes = meta.frame.payload_bytes;
   meta.local_kind = local.kind;
-  if (IsListener(local.kind)) return;
-  if (local.owner != context.worker) {
+  if (!IsListener(local.kind) && local.owner != context.worker) {
     meta.verdict = Verdict::kHandOver;
     meta.owner = local.owner;
     return;
   }
-  if (local.kind == LocalPortKind::kWebRtc) {
-    meta.hash = context.table.HashOf(meta.frame.destination, meta.frame.source);
-    context.table.PrefetchPath(meta.hash);
-  } else {
-    meta.hash = context.table.HashOf(meta.frame.destination);
-    context.table.PrefetchPort(meta.hash);
-  }
+  PrefetchEntry(meta, context);
+}
+
+/// Brings what the nodes will touch of an allocation into the cache.
+void PrefetchRelay(const PacketMeta& meta, NodeContext& context) {
+  const flow::RelayTable& table = context.turn.table;
+  const bool client = meta.local_kind == LocalPortKind::kTurnListener;
+  const uint32_t relay = client ? table.ClientCandidate(meta.hash) : table.PortCandidate(meta.hash);
+  if (relay == flow::kNoRelay) return;
+  const abi::RelaySlot& slot = context.turn.slots[relay];
+  const RelayRuntime& runtime = context.turn.runtime[relay];
+  __builtin_prefetch(&slot.life);
+  __builtin_prefetch(slot.config.relayed);
+  __builtin_prefetch(&slot.peers[0]);
+  client ? __builtin_prefetch(runtime.channels) : __builtin_prefetch(runtime.endpoints);
+  __builtin_prefetch(&runtime.used, 1);
+  __builtin_prefetch(&context.turn.stats[relay], 1);
 }
 
 /// Brings what the nodes will touch of a flow into the cache, the key of its table entry among it.
 void PrefetchFlow(const PacketMeta& meta, NodeContext& context) {
-  if (meta.verdict != Verdict::kForward || IsListener(meta.local_kind)) return;
   const bool webrtc = meta.local_kind == LocalPortKind::kWebRtc;
   const uint32_t flow =
       webrtc ? context.table.PathCandidate(meta.hash) : context.table.PortCandidate(meta.hash);
@@ -156,21 +211,34 @@ void PrefetchFlow(const PacketMeta& meta, NodeContext& context) {
   __builtin_prefetch(&context.stats[flow], 1);
 }
 
+void PrefetchState(const PacketMeta& meta, NodeContext& context) {
+  if (meta.verdict != Verdict::kForward) return;
+  switch (meta.local_kind) {
+    case LocalPortKind::kStunListener:
+      return;
+    case LocalPortKind::kWebRtc:
+    case LocalPortKind::kRtp:
+      return PrefetchFlow(meta, context);
+    case LocalPortKind::kTurnListener:
+    case LocalPortKind::kRelay:
+      return PrefetchRelay(meta, context);
+  }
+}
+
 void RouteOne(PacketBatch& batch, size_t i, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
   if (meta.verdict != Verdict::kForward) return;
   switch (meta.local_kind) {
     case LocalPortKind::kStunListener:
+      return ClassifyStunListener(batch, i, context);
     case LocalPortKind::kTurnListener:
-      if (wire::ClassifyPayload(meta.payload_view()) != PayloadClass::kStun)
-        return context.Drop(meta, DropReason::kUnknownProtocol);
-      return batch.SetRoute(i, Route::kStunListener);
+      return ClassifyTurnListener(batch, i, context);
     case LocalPortKind::kWebRtc:
       return ClassifyWebRtc(batch, i, context);
     case LocalPortKind::kRtp:
       return ClassifyRtp(batch, i, context);
     case LocalPortKind::kRelay:
-      return context.Drop(meta, DropReason::kNoFlow);
+      return ClassifyRelay(batch, i, context);
   }
 }
 
@@ -179,7 +247,7 @@ void RouteOne(PacketBatch& batch, size_t i, NodeContext& context) {
 void Classify(PacketBatch& batch, NodeContext& context) {
   for (size_t i = 0; i < batch.count; ++i) __builtin_prefetch(batch.packets[i].data);
   for (size_t i = 0; i < batch.count; ++i) ParseOne(batch, i, context);
-  for (size_t i = 0; i < batch.count; ++i) PrefetchFlow(batch.meta[i], context);
+  for (size_t i = 0; i < batch.count; ++i) PrefetchState(batch.meta[i], context);
   for (size_t i = 0; i < batch.count; ++i) RouteOne(batch, i, context);
 }
 

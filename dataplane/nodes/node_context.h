@@ -13,7 +13,9 @@
 #include "dataplane/flow/timer_wheel.h"
 #include "dataplane/io/packet_port.h"
 #include "dataplane/nodes/flow_runtime.h"
+#include "dataplane/nodes/loop_queue.h"
 #include "dataplane/nodes/packet_batch.h"
+#include "dataplane/nodes/turn_context.h"
 #include "dataplane/nodes/tx_queues.h"
 #include "dataplane/srtp/transform.h"
 #include "dataplane/wire/stun_message.h"
@@ -66,6 +68,8 @@ struct NodeContext {
   wire::HmacSha1& hmac;
   srtp::SrtpTransform& transform;
   PrfStream& random;
+  TurnContext& turn;
+  LoopQueue& loops;
   TokenBucket& stun_errors;  ///< all error responses of this worker
   uint64_t tie_breaker;      ///< ICE-CONTROLLED of our own checks (RFC 8445 section 5.2)
 
@@ -74,6 +78,10 @@ struct NodeContext {
     meta.verdict = Verdict::kDrop;
     meta.reason = reason;
     ++tally.drops[size_t(reason)];
+    if (meta.relay != flow::kNoRelay) {
+      ++turn.stats[meta.relay].dropped_pkts;
+      turn.stats[meta.relay].last_drop_reason = uint32_t(reason);
+    }
     if (meta.flow == flow::kNoFlow) return;
     ++stats[meta.flow].dropped_pkts;
     stats[meta.flow].last_drop_reason = uint32_t(reason);

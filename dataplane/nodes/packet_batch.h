@@ -5,6 +5,7 @@
 #include "dataplane/abi/counters.h"
 #include "dataplane/flow/flow_table.h"
 #include "dataplane/flow/local_ports.h"
+#include "dataplane/flow/relay_table.h"
 #include "dataplane/io/packet_port.h"
 #include "dataplane/nodes/verdict.h"
 #include "dataplane/wire/frame_view.h"
@@ -27,8 +28,9 @@ struct PacketMeta {
   uint16_t out_port = 0;
   uint16_t payload_bytes = 0;  ///< UDP payload as it is now
   uint16_t rtp_header_bytes = 0;
-  uint32_t flow = flow::kNoFlow;  ///< slot whose ingress received it
-  uint32_t hash = 0;              ///< classify: of the table entry that names the flow
+  uint32_t flow = flow::kNoFlow;    ///< slot whose ingress received it
+  uint32_t relay = flow::kNoRelay;  ///< TURN allocation it belongs to
+  uint32_t hash = 0;                ///< classify: of the table entry that names the flow or the allocation
   uint8_t* payload = nullptr;
   const wire::FrameTemplate* out = nullptr;  ///< headers to be sent: the flow's, or PacketBatch::own_headers
   wire::FrameView frame;                     ///< as received

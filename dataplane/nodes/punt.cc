@@ -46,25 +46,14 @@ DropReason TryInject(ByteView bytes, NodeContext& context) {
   const flow::PathMatch match = context.table.FindPath(local, remote);
   if (match.flow != record.flow.index) return DropReason::kInjectRefused;
   const abi::NextHop& next_hop = slot->ice.paths[match.path].next_hop;
-  io::PacketPort& port = *context.ports[next_hop.port_id];
-  io::Packet packet;
-  if (!port.Allocate(packet)) return DropReason::kNoBuffer;
-  if (packet.tailroom < wire::kMaxFrameHeaderBytes + payload.size()) {
-    port.Free({&packet, 1});
-    return DropReason::kNoRoom;
-  }
-  packet.length = 0;
-  uint8_t* const out = packet.data + wire::kMaxFrameHeaderBytes;
-  std::memcpy(out, payload.data(), payload.size());
   wire::FrameHeader header;
   header.source = local;
   header.destination = remote;
-  header.source_mac = port.mac();
+  header.source_mac = context.ports[next_hop.port_id]->mac();
   std::copy_n(next_hop.mac, sizeof next_hop.mac, header.destination_mac.bytes.begin());
   header.tagged = next_hop.vlan != 0;
   header.vlan_tci = next_hop.vlan;
-  const bool sent = TransmitOne(packet, out, payload.size(), header, next_hop.port_id, context);
-  return sent ? DropReason::kNone : DropReason::kHairpinLoop;
+  return TransmitCopy(payload, header, next_hop.port_id, context);
 }
 
 }  // namespace

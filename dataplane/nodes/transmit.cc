@@ -1,5 +1,7 @@
 #include "dataplane/nodes/transmit.h"
 
+#include <cstring>
+
 namespace linegate::nodes {
 namespace {
 
@@ -51,13 +53,39 @@ void Transmit(PacketBatch& batch, NodeContext& context) {
 bool TransmitOne(io::Packet packet, uint8_t* payload, size_t payload_bytes, const wire::FrameHeader& header,
                  uint16_t port_id, NodeContext& context) {
   const wire::FrameTemplate headers(header);
-  if (context.local_ports.IsOurAddress(header.destination.address) || !HeadersFit(packet, payload, headers)) {
+  if (!HeadersFit(packet, payload, headers)) {
     context.ports[port_id]->Free({&packet, 1});
     return false;
   }
   Frame(packet, payload, payload_bytes, headers);
-  context.tx.Push(port_id, packet);
-  return true;
+  if (!context.local_ports.IsOurAddress(header.destination.address)) {
+    context.tx.Push(port_id, packet);
+    return true;
+  }
+  packet.rx_checksum = io::RxChecksum::kGood;
+  packet.port_id = port_id;
+  if (context.loops.Push(packet)) {
+    context.Count(abi::Counter::kLoopedPkts);
+    return true;
+  }
+  context.ports[port_id]->Free({&packet, 1});
+  return false;
+}
+
+DropReason TransmitCopy(ByteView payload, const wire::FrameHeader& header, uint16_t port_id,
+                        NodeContext& context) {
+  io::PacketPort& port = *context.ports[port_id];
+  io::Packet packet;
+  if (!port.Allocate(packet)) return DropReason::kNoBuffer;
+  if (packet.tailroom < wire::kMaxFrameHeaderBytes + payload.size()) {
+    port.Free({&packet, 1});
+    return DropReason::kNoRoom;
+  }
+  packet.length = 0;
+  uint8_t* const out = packet.data + wire::kMaxFrameHeaderBytes;
+  if (!payload.empty()) std::memcpy(out, payload.data(), payload.size());
+  const bool sent = TransmitOne(packet, out, payload.size(), header, port_id, context);
+  return sent ? DropReason::kNone : DropReason::kHairpinLoop;
 }
 
 }  // namespace linegate::nodes

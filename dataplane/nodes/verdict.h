@@ -22,7 +22,9 @@ enum class Route : uint8_t {
   kSrtcp,
   kRtp,  ///< on a flow's RTP port
   kRtcp,
+  kTurnListener,  ///< STUN and ChannelData on a TURN listener
+  kRelay,         ///< on the relayed address of an allocation
 };
-inline constexpr uint32_t kRouteCount = 7;
+inline constexpr uint32_t kRouteCount = 9;
 
 }  // namespace linegate::nodes

@@ -54,6 +54,7 @@ bool IsImpossibleSourceV6(const uint8_t* address) {
   view.l3_bytes = uint16_t(header_bytes);
   view.traffic_class = ip.U8<1>();
   view.hop_limit = ip.U8<8>();
+  view.dont_fragment = (ip.U16<6>() & 0x4000) != 0;
   view.source.address = IpAddress::V4(ip.Bytes<12, 4>());
   view.destination.address = IpAddress::V4(ip.Bytes<16, 4>());
   if (IsImpossibleSourceV4(packet.data() + 12)) return FrameError::kBadAddress;

@@ -38,7 +38,8 @@ struct FrameView {
   uint16_t payload_bytes = 0;
   uint8_t traffic_class = 0;  ///< DSCP and ECN
   uint8_t hop_limit = 0;
-  bool tagged = false;  ///< an 802.1Q tag stands in front of the EtherType
+  bool tagged = false;         ///< an 802.1Q tag stands in front of the EtherType
+  bool dont_fragment = false;  ///< IPv4: the DF bit
   bool udp_checksum_absent =
       false;  ///< the field is zero: legal over IPv4 only (RFC 768; RFC 8200 section 8.1)
 

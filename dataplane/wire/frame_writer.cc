@@ -14,9 +14,9 @@ void CopyBytes(uint8_t* out, ByteView bytes) { std::memcpy(out, bytes.data(), by
 // RFC 791 section 3.1
 void FillIpv4(uint8_t* ip, const FrameHeader& header) {
   ip[0] = 0x45;
-  ip[1] = uint8_t(header.dscp << 2);
-  StoreBe16(ip + 4, 0);       // RFC 6864 section 4.1: an atomic datagram needs no identification
-  StoreBe16(ip + 6, 0x4000);  // DF
+  ip[1] = uint8_t(header.dscp << 2 | header.ecn);
+  StoreBe16(ip + 4, header.identification);
+  StoreBe16(ip + 6, header.dont_fragment ? 0x4000 : 0);
   ip[8] = header.hop_limit;
   ip[9] = kIpProtocolUdp;
   CopyBytes(ip + 12, header.source.address.bytes());
@@ -25,7 +25,7 @@ void FillIpv4(uint8_t* ip, const FrameHeader& header) {
 
 // RFC 8200 section 3
 void FillIpv6(uint8_t* ip, const FrameHeader& header) {
-  StoreBe32(ip, 0x60000000u | uint32_t(header.dscp) << 22);
+  StoreBe32(ip, 0x60000000u | uint32_t(header.dscp) << 22 | uint32_t(header.ecn) << 20);
   ip[6] = kIpProtocolUdp;
   ip[7] = header.hop_limit;
   CopyBytes(ip + 8, header.source.address.bytes());

@@ -16,8 +16,11 @@ struct FrameHeader {
   Endpoint destination;
   uint16_t vlan_tci = 0;  ///< used if `tagged`
   bool tagged = false;
-  uint8_t dscp = 0;  ///< 0 to 63; ECN is always Not-ECT
+  uint8_t dscp = 0;  ///< 0 to 63
+  uint8_t ecn = 0;   ///< 0 to 3; 0: Not-ECT
   uint8_t hop_limit = kDefaultHopLimit;
+  bool dont_fragment = true;    ///< IPv4: the DF bit
+  uint16_t identification = 0;  ///< IPv4: an atomic datagram (DF set) needs none (RFC 6864 section 4.1)
 };
 
 /// Ethernet with tag, IPv6, UDP: the room needed in front of a payload in the worst case.

@@ -50,6 +50,7 @@ constexpr uint8_t UsagesOf(uint16_t code) {
   constexpr auto kBase = uint8_t(StunUsage::kBase);
   constexpr auto kIce = uint8_t(StunUsage::kIce);
   constexpr auto kTurn = uint8_t(StunUsage::kTurn);
+  constexpr auto kDiscovery = uint8_t(StunUsage::kDiscovery);
   switch (code) {
 #define LG_STUN_ATTRIBUTE(symbol, attribute_code, usages, name) \
   case attribute_code:                                          \
@@ -59,7 +60,7 @@ constexpr uint8_t UsagesOf(uint16_t code) {
     default:
       break;
   }
-  (void)kBase, (void)kIce, (void)kTurn;
+  (void)kBase, (void)kIce, (void)kTurn, (void)kDiscovery;
   return 0;
 }
 
@@ -70,6 +71,8 @@ bool LengthFits(uint16_t code, size_t length) {
       return length == HmacSha1::kTagBytes;
     case StunAttribute::kFingerprint:
     case StunAttribute::kPriority:
+    case StunAttribute::kChangeRequest:
+    case StunAttribute::kResponsePort:
     case StunAttribute::kLifetime:
     case StunAttribute::kChannelNumber:
     case StunAttribute::kRequestedTransport:

@@ -48,7 +48,7 @@ enum class StunMethod : uint16_t {
 };
 
 /// Who reads the message: decides which comprehension-required attributes count as known.
-enum class StunUsage : uint8_t { kBase = 1, kIce = 2, kTurn = 4 };
+enum class StunUsage : uint8_t { kBase = 1, kIce = 2, kTurn = 4, kDiscovery = 8 };
 
 enum class StunAttribute : uint16_t {
 #define LG_STUN_ATTRIBUTE(symbol, code, usages, name) symbol = code,

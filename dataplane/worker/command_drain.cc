@@ -90,10 +90,19 @@ void CommandDrain::Handle(uint32_t type, MutableByteView record) {
     case abi::CommandType::kRemoveAllFlows:
       status = RemoveAll();
       break;
-    case abi::CommandType::kProgramRelay:
-    case abi::CommandType::kSetRelayPeer:
+    case abi::CommandType::kProgramRelay: {
+      abi::ProgramRelay command;
+      if (Read(record, command)) status = relays_.Program(command);
+      break;
+    }
+    case abi::CommandType::kSetRelayPeer: {
+      abi::SetRelayPeer command;
+      if (Read(record, command)) status = relays_.SetPeer(command);
+      break;
+    }
     case abi::CommandType::kRemoveRelay:
-      break;  // kBadConfig: this worker relays nothing yet
+      status = relays_.Remove(header.flow);
+      break;
   }
   Answer(header, status);
 }
@@ -243,6 +252,7 @@ CommandStatus CommandDrain::RemoveAll() {
   for (uint32_t i = 0; i < context_.slots.size(); ++i) {
     if (context_.slots[i].life_word().state != SlotState::kFree) Free(i);
   }
+  relays_.RemoveAll();
   return CommandStatus::kDone;
 }
 

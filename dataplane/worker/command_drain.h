@@ -3,6 +3,7 @@
 #include "dataplane/abi/link_region.h"
 #include "dataplane/abi/spsc_ring.h"
 #include "dataplane/nodes/node_context.h"
+#include "dataplane/worker/relay_commands.h"
 
 namespace linegate::worker {
 
@@ -16,7 +17,7 @@ class CommandDrain {
   static constexpr uint32_t kLimitPerTurn = 16;
 
   CommandDrain(nodes::NodeContext& context, abi::RingConsumer& commands, abi::LinkHeader& link)
-      : context_(context), commands_(commands), link_(link) {}
+      : context_(context), commands_(commands), link_(link), relays_(context) {}
 
   /// True: something was done.
   bool Run();
@@ -24,6 +25,7 @@ class CommandDrain {
   /// was freed.
   bool AdoptSlot(uint32_t index);
   uint32_t active_flows() const { return active_flows_; }
+  RelayCommands& relays() { return relays_; }
 
  private:
   void Handle(uint32_t type, MutableByteView record);
@@ -43,6 +45,7 @@ class CommandDrain {
   nodes::NodeContext& context_;
   abi::RingConsumer& commands_;
   abi::LinkHeader& link_;
+  RelayCommands relays_;
   uint32_t active_flows_ = 0;
 };
 

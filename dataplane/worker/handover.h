@@ -6,6 +6,7 @@
 
 #include "dataplane/base/check.h"
 #include "dataplane/nodes/node_context.h"
+#include "dataplane/worker/relay_directory.h"
 
 namespace linegate::worker {
 
@@ -51,7 +52,7 @@ struct HandedPacket {
   uint8_t hops = 0;
 };
 
-/// All queues between the workers of this process: one pair for each ordered pair of workers. Made by app/
+/// All queues between the workers of this process: one pair for each ordered pair of workers; and who owns which TURN client. Made by app/
 /// before the workers, outlives them. Buffers travel with their packets: the receiving worker sends or frees
 /// them through its own ports, so all workers' ports share one buffer pool (or pools that any thread may free
 /// to).
@@ -64,12 +65,14 @@ class HandoverMesh {
     SpscQueue<nodes::FlowMessage, kMessages> messages;
   };
 
-  explicit HandoverMesh(uint16_t workers) : workers_(workers) {
+  explicit HandoverMesh(uint16_t workers, uint32_t relays_per_worker = 0)
+      : workers_(workers), relay_directory_(workers * relays_per_worker) {
     for (uint32_t i = 0; i < uint32_t{workers} * workers; ++i) {
       lanes_.push_back(i % workers == i / workers ? nullptr : std::make_unique<Lane>());
     }
   }
   uint16_t workers() const { return workers_; }
+  RelayDirectoryTable& relay_directory() { return relay_directory_; }
   /// Pre: from != to, both below workers().
   Lane& lane(uint16_t from, uint16_t to) const {
     LG_ASSERT(from != to);
@@ -78,6 +81,7 @@ class HandoverMesh {
 
  private:
   uint16_t workers_;
+  RelayDirectoryTable relay_directory_;
   std::vector<std::unique_ptr<Lane>> lanes_;
 };
 

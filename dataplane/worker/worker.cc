@@ -14,6 +14,8 @@
 #include "dataplane/nodes/stun_check.h"
 #include "dataplane/nodes/stun_reply.h"
 #include "dataplane/nodes/transmit.h"
+#include "dataplane/nodes/turn_listener.h"
+#include "dataplane/nodes/turn_relay.h"
 #include "dataplane/worker/command_drain.h"
 
 namespace linegate::worker {
@@ -52,6 +54,8 @@ class Worker::State {
   bool DrainMessages();
   bool DrainInjected();
   bool DrainHandedOver();
+  /// What was made here and is addressed to ourselves.
+  bool DrainLooped();
   bool ReceiveBursts();
   /// Runs a burst to completion, with what comes back of it.
   void ProcessBatch();
@@ -70,6 +74,11 @@ class Worker::State {
   flow::FlowSlots slots_;
   flow::FlowTable table_;
   std::vector<nodes::FlowRuntime> runtime_;
+  flow::RelaySlots relay_slots_;
+  flow::RelayTable relay_table_;
+  std::vector<nodes::RelayRuntime> relay_runtime_;
+  WorkerRelayDirectory relay_directory_;
+  nodes::SourceLimiter sources_;
   flow::TimerWheel timers_;
   nodes::Tally tally_;
   abi::RingProducer events_;
@@ -79,6 +88,8 @@ class Worker::State {
   MeshSink messages_;
   nodes::TxQueues tx_;
   nodes::TokenBucket stun_errors_{1000, 1000};
+  nodes::LoopQueue loops_;
+  nodes::TurnContext turn_;
   nodes::NodeContext context_;
   CommandDrain command_drain_;
   nodes::PacketBatch batch_;
@@ -97,6 +108,11 @@ Worker::State::State(const WorkerParts& parts)
       slots_(parts.slots, parts.id, local_ports_, link_.header().ice_key),
       table_(parts.slots, random_),
       runtime_(parts.slots.size()),
+      relay_slots_(parts.relays, id_, local_ports_, ports_.size()),
+      relay_table_(parts.relays, random_),
+      relay_runtime_(parts.relays.size()),
+      relay_directory_(mesh_.relay_directory(), id_, mesh_.workers(), link_.header().ice_key),
+      sources_(parts.settings.stun.requests_per_second_per_source, random_),
       timers_(uint32_t(parts.slots.size())),
       events_(link_.event_ring(id_), abi::kEventRingBytes),
       punts_(link_.punt_ring(id_), abi::kPuntRingBytes),
@@ -104,6 +120,14 @@ Worker::State::State(const WorkerParts& parts)
       injects_(link_.inject_ring(id_), abi::kInjectRingBytes),
       messages_(mesh_, id_),
       tx_(ports_),
+      turn_{.slots = relay_slots_,
+            .table = relay_table_,
+            .runtime = relay_runtime_,
+            .stats = {link_.relay_stats(id_), parts.relays.size()},
+            .directory = relay_directory_,
+            .sources = sources_,
+            .strangers_limit = nodes::RateLimit::PerSecond(parts.settings.stun.new_clients_per_second,
+                                                           parts.settings.stun.new_clients_per_second)},
       context_{.worker = id_,
                .now = {},
                .now_ns = 0,
@@ -123,10 +147,13 @@ Worker::State::State(const WorkerParts& parts)
                .hmac = parts.hmac,
                .transform = parts.transform,
                .random = random_,
+               .turn = turn_,
+               .loops = loops_,
                .stun_errors = stun_errors_,
                .tie_breaker = random_.U64()},
       command_drain_(context_, commands_, link_.header()) {
   LG_FATAL(!ports_.empty() && parts.slots.size() == link_.layout().flows_per_worker());
+  LG_FATAL(parts.relays.size() == link_.layout().relays_per_worker());
   // Counters are monotonic over a restart of the dataplane.
   const abi::WorkerCounters& shared = link_.counters(id_);
   std::copy_n(shared.counters, abi::kMaxCounters, tally_.counters);
@@ -147,6 +174,9 @@ uint32_t Worker::State::Adopt(TimePoint now) {
   for (uint32_t i = 0; i < slots_.size(); ++i) {
     if (slots_[i].life_word().state != abi::SlotState::kFree && command_drain_.AdoptSlot(i)) ++adopted;
   }
+  for (uint32_t i = 0; i < relay_slots_.size(); ++i) {
+    if (relay_slots_[i].life_word().state != abi::SlotState::kFree) command_drain_.relays().AdoptSlot(i);
+  }
   Publish(true);
   return adopted;
 }
@@ -161,6 +191,7 @@ bool Worker::State::RunOnce(TimePoint now) {
   busy |= timers_.Advance(now, kTimersPerTurn, [this](uint32_t flow) {
     if (slots_.IsLive(flow)) nodes::OnIceTimer(flow, context_);
   }) != 0;
+  busy |= DrainLooped();
   tx_.FlushAll();
   context_.Count(abi::Counter::kLoopTurns);
   if (!busy) context_.Count(abi::Counter::kIdleTurns);
@@ -183,7 +214,14 @@ bool Worker::State::DrainMessages() {
 
 bool Worker::State::DrainInjected() {
   return injects_.Drain(kInjectsPerTurn, [this](uint32_t type, MutableByteView record) {
-    if (type == uint32_t(abi::InjectKind::kToLeg)) return nodes::Inject(record, context_);
+    switch (abi::InjectKind(type)) {
+      case abi::InjectKind::kToLeg:
+        return nodes::Inject(record, context_);
+      case abi::InjectKind::kFromListener:
+        return nodes::InjectFromListener(record, context_);
+      case abi::InjectKind::kRelayFromClient:
+        return nodes::InjectFromRelayClient(record, context_);
+    }
     ++tally_.drops[size_t(abi::DropReason::kInjectRefused)];
   }) != 0;
 }
@@ -200,6 +238,20 @@ bool Worker::State::DrainHandedOver() {
     if (batch_.count == 0) continue;
     ProcessBatch();
     busy = true;
+  }
+  return busy;
+}
+
+bool Worker::State::DrainLooped() {
+  // What the nodes add meanwhile waits for the next turn.
+  uint32_t left = loops_.size();
+  const bool busy = left != 0;
+  while (left != 0) {
+    batch_.Clear();
+    io::Packet packet;
+    for (; left != 0 && batch_.count < nodes::PacketBatch::kCapacity && loops_.Pop(packet); --left)
+      batch_.Add(packet, 1);
+    ProcessBatch();
   }
   return busy;
 }
@@ -232,6 +284,8 @@ void Worker::State::ProcessBatch() {
 void Worker::State::RunNodes() {
   nodes::Classify(batch_, context_);
   nodes::StunListener(batch_, context_);
+  nodes::TurnListener(batch_, context_);
+  nodes::RelayFromPeers(batch_, context_);
   nodes::StunLeg(batch_, context_);
   nodes::DtlsPunt(batch_, context_);
   nodes::RtpReceive(batch_, context_);
@@ -284,6 +338,7 @@ void Worker::State::Publish(bool busy) {
   if (!busy && context_.now_ns - published_ns_ < kPublishNs) return;
   published_ns_ = context_.now_ns;
   tally_.counters[size_t(abi::Counter::kActiveFlows)] = command_drain_.active_flows();
+  tally_.counters[size_t(abi::Counter::kActiveRelays)] = command_drain_.relays().active_relays();
   tally_.counters[size_t(abi::Counter::kSentPkts)] = tx_.sent_pkts();
   tally_.counters[size_t(abi::Counter::kSendFailedPkts)] = tx_.failed_pkts();
   abi::WorkerCounters& shared = link_.counters(id_);

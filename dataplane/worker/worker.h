@@ -42,7 +42,7 @@ struct WorkerParts {
 /// bounded), packets handed over, one burst from each port, timers, counters. A burst passes the nodes in
 /// this order:
 ///
-///   classify -> stun -> punt -> rtp_receive -> srtp_unprotect -> media_forward -> srtp_protect -> transmit
+///   classify -> stun, turn -> punt -> rtp_receive -> srtp_unprotect -> media_forward -> srtp_protect -> transmit
 ///
 /// A frame that transmit finds addressed to ourselves comes back as a new burst of the same turn (or goes
 /// over the hand-over ring to its owner), at most kMaxInternalHops times. One thread; nothing in a turn

@@ -19,12 +19,27 @@ settings::DataplaneSettings MakeSettings(uint16_t workers) {
   outside.addresses = {*IpAddress::Parse("10.90.1.1"), *IpAddress::Parse("fd90:1::1")};
   outside.webrtc_port = 20000;
   outside.stun_ports = {3478};
+  outside.turn_ports = {443};
+  outside.relay_ports = {49152, 49215};
   settings::Realm inside;
   inside.name = "private";
   inside.interface = "lgs1";
   inside.addresses = {*IpAddress::Parse("10.90.2.1"), *IpAddress::Parse("fd90:2::1")};
   inside.rtp_ports = {40000, 40199};
-  settings.realms = {outside, inside};
+  settings::Realm discovery;
+  discovery.name = "discovery";
+  discovery.interface = outside.interface;
+  discovery.addresses = {*IpAddress::Parse("10.90.1.5"), *IpAddress::Parse("fd90:1::5")};
+  discovery.advertise = {*IpAddress::Parse("192.0.2.5"), *IpAddress::Parse("2001:db8::5")};
+  discovery.turn_ports = {3478};
+  discovery.stun_ports = {3479};
+  discovery.other_realm = "discovery-other";
+  settings::Realm other = discovery;
+  other.name = "discovery-other";
+  other.addresses = {*IpAddress::Parse("10.90.1.6"), *IpAddress::Parse("fd90:1::6")};
+  other.advertise.clear();
+  other.other_realm = "discovery";
+  settings.realms = {outside, inside, discovery, other};
   return settings;
 }
 
@@ -42,7 +57,8 @@ DataplaneBench::DataplaneBench(uint16_t workers, srtp::SrtpTransform* transform)
       slots_(workers, std::vector<abi::FlowSlot>(kFlows)),
       relays_(workers, std::vector<abi::RelaySlot>(kRelays)),
       transform_(transform != nullptr ? *transform : null_transform_),
-      events_(workers) {
+      events_(workers),
+      punts_(workers) {
   std::memset(memory_.get(), 0, layout_.total_bytes());
   link_.Initialise();
   worker::PrepareLink(link_, rng_);
@@ -64,7 +80,7 @@ DataplaneBench::~DataplaneBench() {
 
 void DataplaneBench::StartWorkers() {
   workers_.clear();
-  mesh_ = std::make_unique<worker::HandoverMesh>(settings_.workers);
+  mesh_ = std::make_unique<worker::HandoverMesh>(settings_.workers, settings_.relays_per_worker);
   for (uint16_t w = 0; w < settings_.workers; ++w) {
     workers_.push_back(std::make_unique<worker::Worker>(worker::WorkerParts{
         w, settings_, link_, slots_[w], port_tables_[w], transform_, hmac_, *mesh_, rng_, relays_[w]}));
@@ -122,6 +138,8 @@ std::vector<SentDatagram> DataplaneBench::Sent(uint16_t port) {
                       view.destination,
                       view.destination_mac,
                       view.traffic_class,
+                      view.hop_limit,
+                      view.dont_fragment,
                       {payload.begin(), payload.end()}});
     }
   }
@@ -170,16 +188,12 @@ abi::CommandStatus DataplaneBench::Remove(const abi::FlowRef& flow) {
 
 void DataplaneBench::Inject(const abi::FlowRef& flow, const Endpoint& local, const Endpoint& remote,
                             ByteView payload) {
-  abi::RingProducer producer(link_.inject_ring(flow.worker), abi::kInjectRingBytes);
   abi::InjectRecord record;
   record.flow = flow;
   record.local = abi::SocketAddress::From(local);
   record.remote = abi::SocketAddress::From(remote);
   record.payload_bytes = uint32_t(payload.size());
-  const auto* header = reinterpret_cast<const uint8_t*>(&record);
-  std::vector<uint8_t> bytes(header, header + sizeof record);
-  bytes.insert(bytes.end(), payload.begin(), payload.end());
-  LG_FATAL(producer.TryWrite(uint32_t(abi::InjectKind::kToLeg), bytes));
+  InjectRecord(flow.worker, abi::InjectKind::kToLeg, record, payload);
 }
 
 void DataplaneBench::TakeEvents(uint16_t worker) {
@@ -197,17 +211,46 @@ std::vector<BenchEvent> DataplaneBench::Events(uint16_t worker) {
   return std::exchange(events_[worker], {});
 }
 
-std::vector<BenchPunt> DataplaneBench::Punts(uint16_t worker) {
-  std::vector<BenchPunt> punts;
+namespace {
+
+template <typename Record>
+BenchPuntOf<Record> Split(ByteView bytes) {
+  BenchPuntOf<Record> punt;
+  LG_FATAL(bytes.size() >= sizeof punt.record);
+  std::memcpy(static_cast<void*>(&punt.record), bytes.data(), sizeof punt.record);
+  punt.payload.assign(bytes.begin() + sizeof punt.record, bytes.end());
+  LG_FATAL(punt.payload.size() == punt.record.payload_bytes);
+  return punt;
+}
+
+}  // namespace
+
+void DataplaneBench::TakePunts(uint16_t worker) {
   abi::RingConsumer consumer(link_.punt_ring(worker), abi::kPuntRingBytes);
-  consumer.Drain(UINT32_MAX, [&](uint32_t, MutableByteView bytes) {
-    BenchPunt punt;
-    std::memcpy(static_cast<void*>(&punt.record), bytes.data(), sizeof punt.record);
-    punt.payload.assign(bytes.begin() + sizeof punt.record, bytes.end());
-    LG_FATAL(punt.payload.size() == punt.record.payload_bytes);
-    punts.push_back(std::move(punt));
+  consumer.Drain(UINT32_MAX, [&](uint32_t type, MutableByteView bytes) {
+    switch (abi::PuntKind(type)) {
+      case abi::PuntKind::kDtls:
+        return punts_[worker].dtls.push_back(Split<abi::PuntRecord>(bytes));
+      case abi::PuntKind::kTurn:
+        return punts_[worker].turn.push_back(Split<abi::TurnPuntRecord>(bytes));
+      case abi::PuntKind::kRelayToClient:
+        return punts_[worker].to_client.push_back(Split<abi::RelayPuntRecord>(bytes));
+    }
+    LG_FATAL(!"a punt of unknown kind");
   });
-  return punts;
+}
+
+std::vector<BenchPunt> DataplaneBench::Punts(uint16_t worker) {
+  TakePunts(worker);
+  return std::exchange(punts_[worker].dtls, {});
+}
+std::vector<BenchTurnPunt> DataplaneBench::TurnPunts(uint16_t worker) {
+  TakePunts(worker);
+  return std::exchange(punts_[worker].turn, {});
+}
+std::vector<BenchRelayPunt> DataplaneBench::RelayPunts(uint16_t worker) {
+  TakePunts(worker);
+  return std::exchange(punts_[worker].to_client, {});
 }
 
 uint64_t DataplaneBench::counter(abi::Counter counter, uint16_t worker) const {
@@ -220,6 +263,9 @@ uint64_t DataplaneBench::all_drops(uint16_t worker) const {
   uint64_t total = 0;
   for (uint64_t count : link_.counters(worker).drops) total += count;
   return total;
+}
+const abi::RelayStats& DataplaneBench::relay_stats(const abi::RelayRef& relay) const {
+  return link_.relay_stats(relay.worker)[relay.index];
 }
 const abi::FlowStats& DataplaneBench::stats(const abi::FlowRef& flow) const {
   return link_.flow_stats(flow.worker)[flow.index];

@@ -41,10 +41,14 @@ struct BenchEvent {
   }
 };
 
-struct BenchPunt {
-  abi::PuntRecord record;
+template <typename Record>
+struct BenchPuntOf {
+  Record record;
   std::vector<uint8_t> payload;
 };
+using BenchPunt = BenchPuntOf<abi::PuntRecord>;
+using BenchTurnPunt = BenchPuntOf<abi::TurnPuntRecord>;
+using BenchRelayPunt = BenchPuntOf<abi::RelayPuntRecord>;
 
 /// A UDP datagram as it left one of our ports, after its frame and checksums were verified.
 struct SentDatagram {
@@ -52,12 +56,15 @@ struct SentDatagram {
   Endpoint destination;
   MacAddress destination_mac;
   uint8_t traffic_class = 0;
+  uint8_t hop_limit = 0;
+  bool dont_fragment = false;
   std::vector<uint8_t> payload;
 };
 
 /// A whole dataplane on memory ports and a virtual clock: `workers` workers, a public realm (port
-/// 0: 10.90.1.1, fd90:1::1, WebRTC on 20000 + worker, STUN on 3478) and a private one (port 1: 10.90.2.1,
-/// fd90:2::1, RTP 40000-40199). The bench plays the control plane (Program, Install ...) and the wire
+/// 0: 10.90.1.1, fd90:1::1, WebRTC on 20000 + worker, STUN on 3478, TURN on 443, relays on 49152-49215), a private one
+/// (port 1: 10.90.2.1, fd90:2::1, RTP 40000-40199), and a pair of realms for RFC 5780 (port 0: 10.90.1.5 and 10.90.1.6,
+/// fd90:1::5 and fd90:1::6, ports 3478 and 3479). The bench plays the control plane (Program, Install ...) and the wire
 /// (Receive, Sent). When it goes away it checks that no buffer was lost.
 class DataplaneBench {
  public:
@@ -104,13 +111,26 @@ class DataplaneBench {
   }
   void WriteCommand(uint16_t worker, uint32_t type, ByteView record);
   void Inject(const abi::FlowRef& flow, const Endpoint& local, const Endpoint& remote, ByteView payload);
+  /// Any record followed by its payload into the inject ring.
+  template <typename Record>
+  void InjectRecord(uint16_t worker, abi::InjectKind kind, const Record& record, ByteView payload) {
+    const auto* header = reinterpret_cast<const uint8_t*>(&record);
+    std::vector<uint8_t> bytes(header, header + sizeof record);
+    bytes.insert(bytes.end(), payload.begin(), payload.end());
+    abi::RingProducer producer(link_.inject_ring(worker), abi::kInjectRingBytes);
+    LG_FATAL(producer.TryWrite(uint32_t(kind), bytes));
+  }
   /// Events since the last call, answers of commands left out.
   std::vector<BenchEvent> Events(uint16_t worker = 0);
-  std::vector<BenchPunt> Punts(uint16_t worker = 0);
+  std::vector<BenchPunt> Punts(uint16_t worker = 0);  ///< DTLS records
+  std::vector<BenchTurnPunt> TurnPunts(uint16_t worker = 0);
+  std::vector<BenchRelayPunt> RelayPunts(uint16_t worker = 0);
   uint64_t counter(abi::Counter counter, uint16_t worker = 0) const;
   uint64_t drops(abi::DropReason reason, uint16_t worker = 0) const;
   uint64_t all_drops(uint16_t worker = 0) const;
   const abi::FlowStats& stats(const abi::FlowRef& flow) const;
+  const abi::RelayStats& relay_stats(const abi::RelayRef& relay) const;
+  abi::RelaySlot& relay_slot(const abi::RelayRef& relay) { return relays_[relay.worker][relay.index]; }
   abi::FlowSlot& slot(const abi::FlowRef& flow) { return slots_[flow.worker][flow.index]; }
   abi::LinkRegion link() const { return link_; }
   SipKey ice_key() const { return link_.header().ice_key; }
@@ -119,6 +139,7 @@ class DataplaneBench {
  private:
   void StartWorkers();
   void TakeEvents(uint16_t worker);
+  void TakePunts(uint16_t worker);
   abi::CommandStatus TakeAnswer(uint64_t sequence);
   struct FreeAligned {
     void operator()(uint8_t* p) const { std::free(p); }
@@ -139,6 +160,12 @@ class DataplaneBench {
   std::unique_ptr<worker::HandoverMesh> mesh_;
   std::vector<std::unique_ptr<worker::Worker>> workers_;
   std::vector<std::vector<BenchEvent>> events_;
+  struct PuntsOfWorker {
+    std::vector<BenchPunt> dtls;
+    std::vector<BenchTurnPunt> turn;
+    std::vector<BenchRelayPunt> to_client;
+  };
+  std::vector<PuntsOfWorker> punts_;
   std::map<uint64_t, abi::CommandStatus> answers_;
   uint64_t sequence_ = 0;
   TimePoint now_ = FromNanoseconds(1'000'000'000'000);

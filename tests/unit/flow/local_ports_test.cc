@@ -89,6 +89,32 @@ TEST(LocalPorts, AgreesWithTheShareThatTheControlPlaneComputes) {
   }
 }
 
+TEST(LocalPorts, KnowTheOtherAddressOfAListener) {
+  settings::DataplaneSettings settings = TwoRealms(1);
+  settings::Realm other = settings.realms[0];
+  settings.realms[0].name = "a";
+  settings.realms[0].other_realm = "b";
+  other.name = "b";
+  other.addresses = {*IpAddress::Parse("10.0.0.2")};
+  other.advertise = {*IpAddress::Parse("192.0.2.2")};
+  settings.realms.push_back(other);
+  const LocalPorts ports(settings);
+  LocalPort port;
+  ASSERT_TRUE(ports.Find(At("10.0.0.1:443"), port));
+  ASSERT_NE(port.discovery, nullptr);
+  EXPECT_EQ(port.discovery->advertised, *IpAddress::Parse("192.0.2.1"));
+  EXPECT_EQ(port.discovery->other_address, *IpAddress::Parse("10.0.0.2"));
+  EXPECT_EQ(port.discovery->other_advertised, *IpAddress::Parse("192.0.2.2"));
+  EXPECT_EQ(port.discovery->other_port, 3478);
+  ASSERT_TRUE(ports.Find(At("10.0.0.1:3478"), port));
+  ASSERT_NE(port.discovery, nullptr);
+  EXPECT_EQ(port.discovery->other_port, 443);
+  ASSERT_TRUE(ports.Find(At("[fd00::1]:443"), port));
+  EXPECT_EQ(port.discovery, nullptr) << "the other realm has no IPv6 address";
+  ASSERT_TRUE(ports.Find(At("10.0.0.2:443"), port));
+  EXPECT_EQ(port.discovery, nullptr) << "it names none itself";
+}
+
 TEST(LocalPorts, TranslatesAnAdvertisedAddress) {
   const LocalPorts ports(TwoRealms(1));
   EXPECT_EQ(ports.Unadvertised(*IpAddress::Parse("192.0.2.1")), *IpAddress::Parse("10.0.0.1"));

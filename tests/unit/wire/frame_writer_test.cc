@@ -42,6 +42,31 @@ TEST(FrameWriter, WritesTheBytesOfACapture) {
     68 65 6c 6c 6f)"));
 }
 
+TEST(FrameWriter, WritesDontFragmentIdentificationAndEcn) {
+  FrameHeader header = HeaderOf("10.90.1.2:5000", "10.90.1.1:6000");
+  header.dont_fragment = false;
+  header.identification = 0x1234;
+  header.dscp = 46;
+  header.ecn = 2;
+  auto frame = Write(header, "hello");
+  FrameView view;
+  ASSERT_EQ(ParseFrame(frame, view), FrameError::kNone);
+  EXPECT_FALSE(view.dont_fragment);
+  EXPECT_EQ(view.traffic_class, 0xba);
+  EXPECT_EQ(LoadBe16(frame.data() + 18), 0x1234);
+  header.dont_fragment = true;
+  frame = Write(header, "hello");
+  ASSERT_EQ(ParseFrame(frame, view), FrameError::kNone);
+  EXPECT_TRUE(view.dont_fragment);
+  header = HeaderOf("[fd90:1::2]:5000", "[fd90:1::1]:6000");
+  header.dscp = 46;
+  header.ecn = 1;
+  frame = Write(header, "hello");
+  ASSERT_EQ(ParseFrame(frame, view), FrameError::kNone);
+  EXPECT_EQ(view.traffic_class, 0xb9);
+  EXPECT_TRUE(UdpChecksumValid(frame, view));
+}
+
 TEST(FrameWriter, RoundTrips) {
   FrameHeader headers[] = {HeaderOf("10.90.1.2:5000", "10.90.1.1:6000"),
                            HeaderOf("[fd90:1::2]:5000", "[fd90:1::1]:6000"),
