@@ -1,4 +1,4 @@
-"""linegate-dataplane itself on a veth pair: STUN over AF_XDP, crash and restart, what it leaves behind.
+"""linegate-dataplane itself on a veth pair: STUN and TURN over AF_XDP, crash and restart, what it leaves behind.
 
 usage: dataplane_test.py LINEGATE_DATAPLANE [unittest arguments]; as root."""
 import os
@@ -12,6 +12,7 @@ import threading
 import time
 import unittest
 
+import command_ring
 import netlab
 from netlab import CORE, CORE_IF, CORE_V4, CORE_V6, PEER, PEER_IF, RUNTIME, sh, udp
 
@@ -143,6 +144,32 @@ class DataplaneTest(unittest.TestCase):
         self.assertLess(ready_at - killed_at, 1.0)
         self.assertEqual(self.sniffer.port_unreachables(), 0)
         self.assertEqual(os.stat(f"{RUNTIME}/link").st_ino, link)
+        self.assertEqual(gateway.stop(), 0)
+        self.assert_nothing_left()
+
+    def test_killed_and_restarted_it_goes_on_relaying(self):
+        relaying = {"more": "turn_ports = [3480]\nrelay_ports = [49152, 49215]\n"}
+        gateway = self.start(**relaying)
+        client, peer = udp(PEER), udp(PEER)
+        for s in (client, peer):
+            s.bind((netlab.PEER_V4, 0))
+        mac = sh(f"ip netns exec {PEER} cat /sys/class/net/{PEER_IF}/address").strip()
+        commands = command_ring.CommandRing(RUNTIME)
+        commands.program_relay((CORE_V4, 3480), client.getsockname(), (CORE_V4, 49152), mac)
+        commands.set_peer(0, peer.getsockname(), 0x4000, mac)
+        commands.close()
+        time.sleep(0.1)
+        listener, relayed = (CORE_V4, 3480), (CORE_V4, 49152)
+        for life in range(3):
+            client.sendto(struct.pack("!HH", 0x4000, 5) + b"hello", listener)
+            self.assertEqual(peer.recvfrom(100), (b"hello", relayed))
+            peer.sendto(b"back", relayed)
+            self.assertEqual(client.recvfrom(100), (struct.pack("!HH", 0x4000, 4) + b"back", listener))
+            gateway.kill()
+            gateway = self.start(**relaying)
+        self.assertEqual(self.sniffer.port_unreachables(), 0)
+        client.close()
+        peer.close()
         self.assertEqual(gateway.stop(), 0)
         self.assert_nothing_left()
 

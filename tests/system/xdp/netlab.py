@@ -122,14 +122,14 @@ addresses = ["{v4}", "{v6}"]
 webrtc_port = {webrtc_port}
 stun_ports = [3478]
 rtp_ports = [40000, 41999]
-"""
+{more}"""
 
 
-def write_config(hugepages="off", workers=1, mode="generic", webrtc_port=20000):
+def write_config(hugepages="off", workers=1, mode="generic", webrtc_port=20000, more=""):
     config = f"{CONFIGS}/test.toml"
     with open(config, "w") as file:
         file.write(CONFIG.format(runtime=RUNTIME, hugepages=hugepages, workers=workers, mode=mode,
-                                 webrtc_port=webrtc_port, interface=CORE_IF, v4=CORE_V4, v6=CORE_V6))
+                                 webrtc_port=webrtc_port, interface=CORE_IF, v4=CORE_V4, v6=CORE_V6, more=more))
     return config
 
 
