@@ -240,31 +240,6 @@ void FromPeer(PacketBatch& batch, size_t i, NodeContext& context) {
   SendToClient(batch, i, prefix, context);
 }
 
-}  // namespace
-
-void RelayFromClient(PacketBatch& batch, size_t i, NodeContext& context) {
-  PacketMeta& meta = batch.meta[i];
-  ToPeer message;
-  Departure out;
-  DropReason reason = ReadFromClient(meta.relay, meta.payload_view(), message, context);
-  if (reason == DropReason::kNone) reason = AddressToPeer(meta.relay, message, out, context);
-  if (reason != DropReason::kNone) return context.Drop(meta, reason);
-  if (!CopyIpFields(meta.frame, message.data.size(), out.header, context))
-    return context.Drop(meta, DropReason::kRelayHopLimit);
-  if (message.dont_fragment) SetDontFragment(true, out.header, context);
-  batch.SetHeader(i, out.header, out.port_id, out.internal);
-  meta.payload += message.data.data() - meta.payload;
-  meta.payload_bytes = uint16_t(message.data.size());
-  meta.ready = true;
-  CountToPeer(meta.relay, message.data.size(), context);
-}
-
-void RelayFromPeers(PacketBatch& batch, NodeContext& context) {
-  for (const uint8_t i : batch.on(Route::kRelay)) FromPeer(batch, i, context);
-}
-
-namespace {
-
 DropReason TryInjectFromClient(ByteView bytes, uint32_t& relay, NodeContext& context) {
   abi::RelayInjectRecord record;
   if (bytes.size() < sizeof record) return DropReason::kInjectRefused;
@@ -288,6 +263,27 @@ DropReason TryInjectFromClient(ByteView bytes, uint32_t& relay, NodeContext& con
 }
 
 }  // namespace
+
+void RelayFromClient(PacketBatch& batch, size_t i, NodeContext& context) {
+  PacketMeta& meta = batch.meta[i];
+  ToPeer message;
+  Departure out;
+  DropReason reason = ReadFromClient(meta.relay, meta.payload_view(), message, context);
+  if (reason == DropReason::kNone) reason = AddressToPeer(meta.relay, message, out, context);
+  if (reason != DropReason::kNone) return context.Drop(meta, reason);
+  if (!CopyIpFields(meta.frame, message.data.size(), out.header, context))
+    return context.Drop(meta, DropReason::kRelayHopLimit);
+  if (message.dont_fragment) SetDontFragment(true, out.header, context);
+  batch.SetHeader(i, out.header, out.port_id, out.internal);
+  meta.payload += message.data.data() - meta.payload;
+  meta.payload_bytes = uint16_t(message.data.size());
+  meta.ready = true;
+  CountToPeer(meta.relay, message.data.size(), context);
+}
+
+void RelayFromPeers(PacketBatch& batch, NodeContext& context) {
+  for (const uint8_t i : batch.on(Route::kRelay)) FromPeer(batch, i, context);
+}
 
 void InjectFromRelayClient(ByteView record, NodeContext& context) {
   uint32_t relay = flow::kNoRelay;
