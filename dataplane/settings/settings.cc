@@ -228,13 +228,13 @@ void ReadRealms(ErrorSink& sink, const toml::table& root, DataplaneSettings& set
     settings.realms.push_back(std::move(realm));
     readers.push_back(reader);
   }
-  for (size_t r = 0; r < settings.realms.size(); ++r)
-    CheckOtherRealm(readers[r], sink, settings.realms[r], settings.realms);
   if (auto overlap = FindOverlap(uses)) {
     sink.Report(overlap->later->line, overlap->later->where,
                 "overlaps on " + overlap->later->address.ToString() + " with " + overlap->earlier->where +
                     " of line " + std::to_string(overlap->earlier->line));
   }
+  for (size_t r = 0; r < settings.realms.size(); ++r)
+    CheckOtherRealm(readers[r], sink, settings.realms[r], settings.realms);
 }
 
 /// The table called `name`, null if absent; a fault if it is something else.
