@@ -49,7 +49,6 @@ function(lg_test NAME)
   # What is tested is optimised; the tests themselves only have to build quickly.
   target_compile_options(${NAME} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_link_libraries(${NAME} PRIVATE lg_options ${ARG_LIBS} GTest::gmock GTest::gtest GTest::gtest_main)
-  target_compile_definitions(${NAME} PRIVATE LINEGATE_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
   add_test(NAME ${NAME} COMMAND ${NAME})
   set_tests_properties(${NAME} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT 120)
 endfunction()

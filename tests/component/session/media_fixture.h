@@ -3,8 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include "controlplane/session/media_sessions.h"
+#include "tests/support/sdp_data.h"
 
 /// Media sessions with a counting random source, a scripted DTLS and a virtual clock. Outputs are read as one
 /// line of text each, so that a test compares the whole list.
@@ -24,18 +23,8 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using namespace std::chrono_literals;  // NOLINT: tests
 
-inline std::string ReadSdp(const std::string& name) {
-  std::ifstream file(std::string(LINEGATE_TEST_DATA) + "/sdp/" + name + ".sdp", std::ios::binary);
-  EXPECT_TRUE(file.good()) << name;
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-inline std::string Replace(std::string text, const std::string& from, const std::string& to) {
-  size_t at = text.find(from);
-  EXPECT_NE(at, std::string::npos) << from;
-  for (; at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
-  return text;
-}
+using test::ReadSdp;
+using test::Replace;
 
 class CountingRng final : public Rng {
  public:
