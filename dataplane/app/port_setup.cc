@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "drivers/net/dpdk_port.h"
+#include "drivers/net/memif_socket.h"
 #include "drivers/net/xdp/interface_info.h"
 
 namespace linegate::app {
@@ -41,6 +42,8 @@ Status CheckReceiveQueues(const std::string& interface, uint32_t queues, uint32_
 
 namespace {
 
+bool IsMemif(const std::string& interface) { return !settings::MemifPathOf(interface).empty(); }
+
 std::string BpffsDirectory(const settings::DataplaneSettings& settings) {
   return settings.runtime_directory + "/bpf";
 }
@@ -72,17 +75,22 @@ Status NetworkPorts::OpenAll() {
   pool_ = std::make_unique<drivers::DpdkPool>(std::move(*pool));
   if (Status claimed = ClaimPorts(); !claimed) return claimed;
   for (const std::string& interface : interfaces_) {
+    if (IsMemif(interface)) continue;
     if (Status attached = AttachProgram(interface); !attached) return attached;
   }
   ports_.resize(settings_.workers);
+  auto program = programs_.begin();
   for (uint16_t port_id = 0; port_id < interfaces_.size(); ++port_id) {
-    if (Status opened = OpenPorts(port_id); !opened) return opened;
+    Status opened =
+        IsMemif(interfaces_[port_id]) ? OpenMemifPorts(port_id) : OpenXdpPorts(port_id, *program++);
+    if (!opened) return opened;
   }
   return {};
 }
 
 Status NetworkPorts::CheckInterfaces() {
   for (const std::string& interface : interfaces_) {
+    if (IsMemif(interface)) continue;
     auto info = drivers::InspectInterface(interface);
     if (!info) return MakeUnexpected(std::move(info).error());
     if (!info->up) warnings_.push_back("interface '" + interface + "' is down");
@@ -95,6 +103,7 @@ Status NetworkPorts::CheckInterfaces() {
 std::vector<drivers::UdpPortClaim> NetworkPorts::AllClaims() const {
   std::vector<drivers::UdpPortClaim> claims;
   for (const std::string& interface : interfaces_) {
+    if (IsMemif(interface)) continue;  // the kernel never sees what arrives there
     for (const drivers::UdpPortClaim& claim : ClaimsOf(settings_, interface)) claims.push_back(claim);
   }
   return claims;
@@ -127,7 +136,7 @@ Status NetworkPorts::AttachProgram(const std::string& interface) {
   return programs_.back().SetPorts(AllClaims());
 }
 
-Status NetworkPorts::OpenPorts(uint16_t port_id) {
+Status NetworkPorts::OpenXdpPorts(uint16_t port_id, const drivers::XdpLoader& program) {
   for (uint16_t worker = 0; worker < settings_.workers; ++worker) {
     drivers::AfXdpDevice device;
     device.interface = interfaces_[port_id];
@@ -136,7 +145,21 @@ Status NetworkPorts::OpenPorts(uint16_t port_id) {
     auto port = drivers::DpdkPort::Open(*pool_, port_id, device);
     if (!port) return MakeUnexpected(std::move(port).error());
     ports_[worker].push_back(std::move(*port));
-    if (Status bound = programs_[port_id].VerifySocketBound(worker); !bound) return bound;
+    if (Status bound = program.VerifySocketBound(worker); !bound) return bound;
+  }
+  return {};
+}
+
+Status NetworkPorts::OpenMemifPorts(uint16_t port_id) {
+  const std::string path = settings::MemifPathOf(interfaces_[port_id]);
+  if (Status claimed = drivers::ClaimMemifSocket(path); !claimed) return claimed;
+  for (uint16_t worker = 0; worker < settings_.workers; ++worker) {
+    drivers::MemifDevice device;
+    device.socket = path;
+    device.id = worker;
+    auto port = drivers::DpdkPort::Open(*pool_, port_id, device);
+    if (!port) return MakeUnexpected(std::move(port).error());
+    ports_[worker].push_back(std::move(*port));
   }
   return {};
 }
@@ -170,7 +193,7 @@ void NetworkPorts::UndoStart() {
 
 Status NetworkPorts::Release(const settings::DataplaneSettings& settings) {
   for (const std::string& interface : settings::InterfacesOf(settings)) {
-    drivers::XdpLoader::Release(BpffsDirectory(settings), interface);
+    if (!IsMemif(interface)) drivers::XdpLoader::Release(BpffsDirectory(settings), interface);
   }
   return drivers::ReservedPorts(ReservationRecord(settings)).Release();
 }

@@ -23,8 +23,8 @@ size_t NetworkMegabytes(const settings::DataplaneSettings& settings);
 /// What an interface must be like, or the command that makes it so. Part of Open; apart for tests.
 Status CheckReceiveQueues(const std::string& interface, uint32_t queues, uint32_t workers);
 
-/// All network ports of the process: the XDP program on every interface, and one AF_XDP port per interface
-/// and worker.
+/// All network ports of the process: the XDP program on every kernel interface and one AF_XDP port per such
+/// interface and worker; one memif server per memif interface and worker (id = worker, one socket).
 ///
 /// Theory of operation. Open reserves our UDP ports with the kernel, attaches (or adopts) the XDP programs,
 /// fills their port sets, and only then binds the sockets; each bind is verified. The worker of index w
@@ -59,7 +59,8 @@ class NetworkPorts {
   std::vector<drivers::UdpPortClaim> AllClaims() const;
   Status ClaimPorts();
   Status AttachProgram(const std::string& interface);
-  Status OpenPorts(uint16_t port_id);
+  Status OpenXdpPorts(uint16_t port_id, const drivers::XdpLoader& program);
+  Status OpenMemifPorts(uint16_t port_id);
   void UndoStart();
 
   settings::DataplaneSettings settings_;
@@ -67,7 +68,7 @@ class NetworkPorts {
   std::vector<std::string> warnings_;
   drivers::ReservedPorts reserved_;
   std::unique_ptr<drivers::DpdkPool> pool_;
-  std::vector<drivers::XdpLoader> programs_;
+  std::vector<drivers::XdpLoader> programs_;  ///< of the kernel interfaces, in their order
   std::vector<std::vector<std::unique_ptr<io::PacketPort>>> ports_;  ///< [worker][port id]
 };
 

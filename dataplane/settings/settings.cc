@@ -21,8 +21,17 @@ constexpr uint32_t kDefaultRelaysPerWorker = 1024;  // where a realm has relay_p
 constexpr int64_t kMostRequestsPerSecond = 100'000'000;
 constexpr size_t kLongestInterfaceName = 15;  // IFNAMSIZ - 1
 constexpr size_t kLongestRealmName = 31;
+constexpr std::string_view kMemifPrefix = "memif:";
+constexpr size_t kLongestSocketPath = 107;  // sockaddr_un, less the final zero
 
 bool IsPowerOfTwo(int64_t value) { return value > 0 && std::has_single_bit(uint64_t(value)); }
+
+/// The path becomes a part of DPDK's device arguments, so a comma or a blank has no place in it.
+bool IsMemifName(const std::string& name) {
+  const std::string path = MemifPathOf(name);
+  return path.starts_with('/') && path.size() <= kLongestSocketPath &&
+         path.find_first_of(", \t\r\n\v\f\"'[]=") == std::string::npos;
+}
 
 bool IsInterfaceName(const std::string& name) {
   // What the kernel accepts (dev_valid_name).
@@ -153,7 +162,9 @@ Realm ReadRealm(TomlReader& reader, int64_t workers) {
   }
   reader.RenameSection("[[realm]] '" + realm.name + "'");
   reader.String("interface", realm.interface);
-  if (!IsInterfaceName(realm.interface)) reader.Fault("interface", "must be the name of a network interface");
+  if (!IsInterfaceName(realm.interface) && !IsMemifName(realm.interface)) {
+    reader.Fault("interface", "must be the name of a network interface, or memif:/path/of/a/socket");
+  }
   realm.addresses = ReadAddresses(reader, "addresses");
   const auto v4 =
       std::count_if(realm.addresses.begin(), realm.addresses.end(), [](auto& a) { return a.is_v4(); });
@@ -248,6 +259,10 @@ const toml::table* Section(ErrorSink& sink, const toml::table& root, std::string
 }
 
 }  // namespace
+
+std::string MemifPathOf(const std::string& interface) {
+  return interface.starts_with(kMemifPrefix) ? interface.substr(kMemifPrefix.size()) : std::string();
+}
 
 Result<DataplaneSettings> LoadDataplaneSettings(const std::string& path) {
   toml::table root;

@@ -32,7 +32,7 @@ constexpr PortRange RtpShareOf(const PortRange& range, uint16_t worker, uint16_t
 /// dataplane there.
 struct Realm {
   std::string name;
-  std::string interface;
+  std::string interface;             ///< a kernel interface, or "memif:/absolute/path" (MemifPathOf)
   std::vector<IpAddress> addresses;  ///< at most one per family
   /// What SDP and Contact say instead, position by position with `addresses` (1:1 NAT); empty: the address
   /// itself.
@@ -87,6 +87,9 @@ struct DataplaneSettings {
 /// file, line and key: unreadable file, TOML syntax, unknown key, wrong type, malformed address, unknown
 /// interface name syntax, duplicate realm, port ranges that overlap on one address, an other_realm that does not fit.
 Result<DataplaneSettings> LoadDataplaneSettings(const std::string& path);
+
+/// Path of the Unix socket when `interface` names a memif port; empty for a kernel interface.
+std::string MemifPathOf(const std::string& interface);
 
 /// Names of the distinct interfaces in order of first use: index = port id in the dataplane.
 std::vector<std::string> InterfacesOf(const DataplaneSettings& settings);

@@ -75,6 +75,19 @@ Result<std::unique_ptr<DpdkPort>> DpdkPort::Open(const DpdkPool& pool, uint16_t 
   return Open(std::move(port), arguments);
 }
 
+Result<std::unique_ptr<DpdkPort>> DpdkPort::Open(const DpdkPool& pool, uint16_t port_id,
+                                                 const MemifDevice& device) {
+  const bool server = device.role == MemifDevice::Role::kServer;
+  std::unique_ptr<DpdkPort> port(new DpdkPort(
+      pool, port_id,
+      "net_memif_" + std::to_string(port_id) + "_" + std::to_string(device.id) + (server ? "s" : "c"),
+      MarkUnfinished::kNo));
+  return Open(std::move(port),
+              std::string("role=") + (server ? "server" : "client") + ",id=" + std::to_string(device.id) +
+                  ",socket=" + device.socket +
+                  ",socket-abstract=no,bsize=2048,rsize=" + std::to_string(device.log2_slots));
+}
+
 Result<std::unique_ptr<DpdkPort>> DpdkPort::Open(std::unique_ptr<DpdkPort> port,
                                                  const std::string& arguments) {
   libxdp_set_print(KeepLibxdpWarning);
@@ -111,6 +124,19 @@ Status DpdkPort::Start(const std::string& arguments) {
     return fail("read the MAC address", error);
   std::memcpy(mac_.bytes.data(), address.addr_bytes, mac_.bytes.size());
   if (int error = rte_eth_dev_start(ethdev_); error != 0) return fail("start", error);
+  return {};
+}
+
+bool DpdkPort::link_up() const {
+  rte_eth_link link = {};
+  return rte_eth_link_get_nowait(ethdev_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+Status DpdkPort::Restart() {
+  rte_eth_dev_stop(ethdev_);
+  if (int error = rte_eth_dev_start(ethdev_); error != 0) {
+    return Fail("port " + device_name_ + ": cannot start: " + rte_strerror(error < 0 ? -error : error));
+  }
   return {};
 }
 

@@ -30,6 +30,16 @@ struct PcapDevice {
   std::string send_file;
 };
 
+/// A ring pair shared with another poll-mode process, a virtual switch or a load generator (memif). The server
+/// makes the Unix socket by which the two meet (ClaimMemifSocket first) and takes a new client when one went
+/// away; a client connects when it is opened or restarted and never by itself.
+struct MemifDevice {
+  std::string socket;  ///< absolute path
+  uint16_t id = 0;     ///< tells several port pairs on one socket apart; equal on both sides
+  enum class Role : uint8_t { kServer, kClient } role = Role::kServer;
+  uint8_t log2_slots = 10;  ///< the client's choice; 1,024 slots stay within the cache
+};
+
 /// One queue pair of one DPDK ethdev as a PacketPort.
 ///
 /// Theory of operation. Open creates the virtual device, gives it one receive and one transmit queue over the
@@ -48,6 +58,8 @@ class DpdkPort final : public io::PacketPort {
                                                 const AfXdpDevice& device);
   static Result<std::unique_ptr<DpdkPort>> Open(const DpdkPool& pool, uint16_t port_id,
                                                 const PcapDevice& device);
+  static Result<std::unique_ptr<DpdkPort>> Open(const DpdkPool& pool, uint16_t port_id,
+                                                const MemifDevice& device);
   DpdkPort(const DpdkPort&) = delete;
   DpdkPort& operator=(const DpdkPort&) = delete;
   ~DpdkPort() override;
@@ -58,6 +70,11 @@ class DpdkPort final : public io::PacketPort {
   void Free(std::span<const io::Packet> packets) override;
   MacAddress mac() const override { return mac_; }
   io::PortStats stats() const override { return stats_; }
+
+  /// Of a memif port: a peer is connected. Others are always up.
+  bool link_up() const;
+  /// Stops and starts the device: a memif client whose link is down connects anew. Errors: DPDK's reason.
+  Status Restart();
 
  private:
   enum class MarkUnfinished : uint8_t { kNo, kYes };

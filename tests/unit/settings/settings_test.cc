@@ -133,6 +133,15 @@ TEST(Settings, HashFollowsMeaningNotLayout) {
   EXPECT_NE(Load(text)->hash, hash);
 }
 
+TEST(Settings, MemifPortIsNamedByItsSocket) {
+  std::string text = kFull;
+  text.replace(text.find("lgw1"), 4, "memif:/run/linegate/public.sock");
+  const auto settings = Load(text);
+  ASSERT_TRUE(settings) << settings.error().message();
+  EXPECT_EQ(MemifPathOf(settings->realms[0].interface), "/run/linegate/public.sock");
+  EXPECT_EQ(MemifPathOf(settings->realms[1].interface), "");
+}
+
 TEST(Settings, UnreadableFileIsNamed) {
   auto settings = LoadDataplaneSettings("/nonexistent/linegate.toml");
   ASSERT_FALSE(settings);
@@ -164,6 +173,8 @@ const Fault kFaults[] = {
     {"DuplicateRealm", "\"private\"", "\"public\"", 19, "[[realm]] 'public' name", "another realm"},
     {"InterfaceName", "\"lgw1\"", "\"much-too-long-name\"", 13, "[[realm]] 'public' interface",
      "network interface"},
+    {"MemifPathNotAbsolute", "\"lgw1\"", "\"memif:socket\"", 13, "[[realm]] 'public' interface", "memif:"},
+    {"MemifPathForDpdk", "\"lgw1\"", "\"memif:/run/a,b\"", 13, "[[realm]] 'public' interface", "memif:"},
     {"BadAddress", "10.90.1.1", "10.90.1.256", 14, "[[realm]] 'public' addresses", "'10.90.1.256'"},
     {"MulticastAddress", "10.90.1.1", "239.1.1.1", 14, "[[realm]] 'public' addresses", "'239.1.1.1'"},
     {"TwoOfOneFamily", "fd90:1::1", "10.90.1.2", 14, "[[realm]] 'public' addresses", "one of each family"},
