@@ -66,6 +66,9 @@ class MemifPortTest : public ::testing::Test {
   }
   static void Exchange(DpdkPort& server, DpdkPort& client) {
     ASSERT_TRUE(Eventually([&] { return server.link_up() && client.link_up(); }));
+    // A client offers the buffers that the server sends into when it looks for packets.
+    std::array<io::Packet, io::kMaxBurst> none;
+    ASSERT_EQ(client.Receive(none), 0u);
     Send(client, 0x11, 60);
     EXPECT_THAT(Receive(server), ::testing::ElementsAre(std::vector<uint8_t>(60, 0x11)));
     Send(server, 0x22, 1514);

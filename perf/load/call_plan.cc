@@ -1,0 +1,107 @@
+#include "perf/load/call_plan.h"
+
+#include <algorithm>
+
+namespace linegate::load {
+namespace {
+
+uint16_t PortIdOf(const settings::DataplaneSettings& settings, const settings::Realm& realm) {
+  const auto interfaces = settings::InterfacesOf(settings);
+  return uint16_t(std::ranges::find(interfaces, realm.interface) - interfaces.begin());
+}
+
+CallPlan::Side Other(CallPlan::Side side) {
+  return side == CallPlan::Side::kFirst ? CallPlan::Side::kSecond : CallPlan::Side::kFirst;
+}
+
+}  // namespace
+
+Result<CallPlan> CallPlan::Make(const settings::DataplaneSettings& settings, const LoadOptions& options) {
+  CallPlan plan;
+  plan.calls_ = options.calls;
+  plan.first_is_browser_ = SendsSrtp(options.suite) || options.suite == Suite::kStunBinding;
+  plan.second_is_browser_ = ReceivesSrtp(options.suite);
+  uint32_t pairs = 0;
+  for (const settings::Realm& realm : settings.realms) {
+    if (realm.webrtc_port != 0) {
+      plan.webrtc_ = {realm.addresses[0], realm.webrtc_port};
+      plan.browser_port_id_ = PortIdOf(settings, realm);
+      if (!realm.stun_ports.empty()) plan.stun_ = {realm.addresses[0], realm.stun_ports[0]};
+    }
+    if (realm.rtp_ports.empty()) continue;
+    const auto count = uint32_t(realm.rtp_ports.last - realm.rtp_ports.first + 1) / 2;
+    plan.rtp_realms_.push_back({realm.addresses[0], realm.rtp_ports.first, count});
+    plan.phone_port_id_ = PortIdOf(settings, realm);
+    pairs += count;
+  }
+  if (plan.webrtc_.port == 0 || plan.stun_.port == 0 || pairs == 0)
+    return Fail("the configuration needs webrtc_port, stun_ports and rtp_ports");
+  const uint32_t pairs_wanted = plan.calls_ * (options.suite == Suite::kRtpToRtp ? 2 : 1);
+  if (pairs < pairs_wanted || settings.flows_per_worker < 2 * plan.calls_ || plan.calls_ > 65536)
+    return Fail("too few rtp_ports or flows_per_worker for " + std::to_string(plan.calls_) + " calls");
+  return plan;
+}
+
+Endpoint CallPlan::Peer(uint32_t call, Side side) const {
+  const bool browser = IsBrowser(side);
+  const auto net =
+      uint8_t((browser ? 200 : 201) + (side == Side::kSecond && IsBrowser(Other(side)) == browser ? 2 : 0));
+  return {IpAddress::V4(10, net, uint8_t(call >> 8), uint8_t(call)), browser ? kBrowserPort : kPhonePort};
+}
+
+Endpoint CallPlan::RtpEndpoint(uint32_t pair) const {
+  for (const RtpRealm& realm : rtp_realms_) {
+    if (pair < realm.pairs) return {realm.address, uint16_t(realm.first + 2 * pair)};
+    pair -= realm.pairs;
+  }
+  return {};
+}
+
+Endpoint CallPlan::Gateway(uint32_t call, Side side) const {
+  if (IsBrowser(side)) return webrtc_;
+  const bool two_phones = !first_is_browser_ && !second_is_browser_;
+  return RtpEndpoint(two_phones ? 2 * call + (side == Side::kSecond ? 1 : 0) : call);
+}
+
+abi::NextHop CallPlan::NextHopOf(Side side) const {
+  abi::NextHop hop;
+  hop.port_id = port_of(side);
+  std::ranges::copy(kPeerMac.bytes, hop.mac);
+  hop.known = 1;
+  return hop;
+}
+
+abi::FlowConfig CallPlan::Config(uint32_t call, Side side, const std::string& ufrag) const {
+  const Side other = Other(side);
+  abi::FlowConfig config;
+  config.send_rtp = config.send_rtcp = 1;
+  config.payload_count = 1;  // PCMU stays PCMU
+  config.reverse = FlowOf(call, other);
+  if (IsBrowser(side)) {
+    config.ingress.kind = abi::SideKind::kWebRtc;
+    config.ingress.rtcp_mux = 1;
+    config.ingress.local[0] = abi::SocketAddress::From(webrtc_);
+    std::ranges::copy(ufrag, config.ingress.ice[0].local_ufrag);
+  } else {
+    config.ingress.kind = abi::SideKind::kRtp;
+  }
+  config.egress.kind = IsBrowser(other) ? abi::SideKind::kWebRtc : abi::SideKind::kRtp;
+  for (uint16_t component = 0; component < 2; ++component) {
+    const auto shifted = [&](Endpoint endpoint) {
+      endpoint.port = uint16_t(endpoint.port + component);
+      return abi::SocketAddress::From(endpoint);
+    };
+    if (!IsBrowser(side)) {
+      config.ingress.local[component] = shifted(Gateway(call, side));
+      config.ingress.expected[component] = shifted(Peer(call, side));
+    }
+    if (!IsBrowser(other)) {
+      config.egress.local[component] = shifted(Gateway(call, other));
+      config.egress.remote[component] = shifted(Peer(call, other));
+      config.egress.next_hop = NextHopOf(other);
+    }
+  }
+  return config;
+}
+
+}  // namespace linegate::load

@@ -1,0 +1,108 @@
+#include "perf/load/device_link.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "dataplane/base/ice_ufrag.h"
+#include "dataplane/base/rng.h"
+
+namespace linegate::load {
+namespace {
+
+constexpr auto kAttachLimit = std::chrono::seconds(10);
+constexpr auto kAnswerLimit = std::chrono::seconds(30);
+constexpr uint64_t kInFlight = 256;
+
+}  // namespace
+
+Result<std::unique_ptr<DeviceLink>> DeviceLink::Attach(const settings::DataplaneSettings& settings) {
+  const TimePoint end = MonotonicNow() + kAttachLimit;
+  for (;;) {
+    auto link = link::ShmLink::Attach(abi::LinkPath(settings.runtime_directory), settings.hash,
+                                      settings.workers, settings.flows_per_worker);
+    if (link && link->dataplane_up(MonotonicNow()))
+      return std::unique_ptr<DeviceLink>(new DeviceLink(std::move(*link)));
+    if (MonotonicNow() > end) return link ? Fail("no dataplane is running") : MakeUnexpected(link.error());
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+void DeviceLink::OnCommandDone(const abi::CommandDone& done) {
+  if (unanswered_ > 0) --unanswered_;
+  if (done.status != abi::CommandStatus::kDone) ++refused_;
+}
+
+template <typename Command>
+Status DeviceLink::Send(abi::CommandType type, const abi::FlowRef& flow, Command command) {
+  command.header.sequence = sequence_++;
+  command.header.flow = flow;
+  while (!link_.SendCommand(0, type, {reinterpret_cast<const uint8_t*>(&command), sizeof command}))
+    link_.Poll(MonotonicNow(), *this);
+  link_.NoteSequence(command.header.sequence);
+  ++unanswered_;
+  if (unanswered_ >= kInFlight) return AwaitAnswers();
+  return {};
+}
+
+Status DeviceLink::AwaitAnswers() {
+  const TimePoint end = MonotonicNow() + kAnswerLimit;
+  while (unanswered_ > 0) {
+    link_.Poll(MonotonicNow(), *this);
+    if (MonotonicNow() > end) return Fail("the dataplane does not answer commands");
+  }
+  if (refused_ > 0) return Fail("the dataplane refused " + std::to_string(refused_) + " commands");
+  return {};
+}
+
+Status DeviceLink::ProgramSide(const CallPlan& plan, uint32_t call, CallPlan::Side side) {
+  abi::ProgramFlow command;
+  command.config = plan.Config(call, side, UfragOf(call, side));
+  return Send(abi::CommandType::kProgramFlow, CallPlan::FlowOf(call, side), command);
+}
+
+Status DeviceLink::InstallKeys(uint32_t call, CallPlan::Side side, const srtp::MasterKey& key) {
+  abi::InstallKeys command;
+  command.profile = uint16_t(key.profile);
+  command.key_bytes = uint8_t(key.key.view().size());
+  command.salt_bytes = uint8_t(key.salt.view().size());
+  std::ranges::copy(key.key.view(), command.key);
+  std::ranges::copy(key.salt.view(), command.salt);
+  const CallPlan::Side other =
+      side == CallPlan::Side::kFirst ? CallPlan::Side::kSecond : CallPlan::Side::kFirst;
+  command.use = abi::KeyUse::kReceive;
+  if (Status sent = Send(abi::CommandType::kInstallKeys, CallPlan::FlowOf(call, side), command); !sent)
+    return sent;
+  // What is sent to this browser: the flow whose egress it is.
+  command.use = abi::KeyUse::kSend;
+  return Send(abi::CommandType::kInstallKeys, CallPlan::FlowOf(call, other), command);
+}
+
+Status DeviceLink::Program(const CallPlan& plan, const srtp::MasterKey& key) {
+  SecureRng rng;
+  ufrags_.assign(2 * size_t{plan.calls()}, {});
+  if (Status sent = Send(abi::CommandType::kRemoveAllFlows, {0, 0, 0, 0}, abi::RemoveAllFlows{}); !sent)
+    return sent;
+  constexpr CallPlan::Side kSides[] = {CallPlan::Side::kFirst, CallPlan::Side::kSecond};
+  for (uint32_t call = 0; call < plan.calls(); ++call) {
+    for (CallPlan::Side side : kSides) {
+      const abi::FlowRef flow = CallPlan::FlowOf(call, side);
+      if (plan.IsBrowser(side))
+        ufrags_[flow.index] = MakeIceUfrag(link_.ice_key(), {0, flow.index, flow.generation}, rng);
+      if (Status sent = ProgramSide(plan, call, side); !sent) return sent;
+    }
+    for (CallPlan::Side side : kSides) {
+      if (!plan.IsBrowser(side)) continue;
+      if (Status sent = InstallKeys(call, side, key); !sent) return sent;
+    }
+  }
+  return AwaitAnswers();
+}
+
+abi::WorkerCounters DeviceLink::Counters() {
+  link_.Poll(MonotonicNow(), *this);
+  abi::WorkerCounters counters;
+  link_.ReadCounters(0, counters);
+  return counters;
+}
+
+}  // namespace linegate::load

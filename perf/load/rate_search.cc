@@ -1,0 +1,79 @@
+#include "perf/load/rate_search.h"
+
+#include <algorithm>
+
+namespace linegate::load {
+namespace {
+
+constexpr double kResolution = 0.01;
+constexpr double kConfirmStep = 0.98;
+constexpr double kZeroLossStep = 0.97;
+constexpr int kMostConfirmations = 8;
+constexpr int kMostZeroLossSteps = 8;
+constexpr double kReached = 0.99;  ///< of the asked rate: the generator kept up
+
+}  // namespace
+
+TrialSummary RateSearch::Try(double rate_pps, double seconds, double loss_limit) {
+  TrialSummary summary = run_(rate_pps, seconds);
+  for (uint32_t n = 0; n < kRepetitions && summary.loss > loss_limit && summary.disturbed; ++n) {
+    ++result_.repeated_trials;
+    summary = run_(rate_pps, seconds);
+  }
+  return summary;
+}
+
+double RateSearch::Bisect(double low, double high) {
+  // `low` may be too high already: down until it is not.
+  while (low > 1 && Try(low, limits_.trial_seconds, limits_.loss).loss > limits_.loss) {
+    high = low;
+    low *= 0.7;
+  }
+  while (high - low > kResolution * high) {
+    const double middle = (low + high) / 2;
+    (Try(middle, limits_.trial_seconds, limits_.loss).loss > limits_.loss ? high : low) = middle;
+  }
+  return low;
+}
+
+bool RateSearch::Confirm(double rate_pps) {
+  result_.confirmations.clear();
+  std::vector<double> losses;
+  for (int n = 0; n < 3; ++n) {
+    result_.confirmations.push_back(Try(rate_pps, limits_.confirm_seconds, limits_.loss));
+    losses.push_back(result_.confirmations.back().loss);
+  }
+  std::sort(losses.begin(), losses.end());
+  result_.loss = losses[1];
+  return result_.loss <= limits_.loss;
+}
+
+void RateSearch::FindZeroLoss() {
+  double rate = result_.rate_pps;
+  for (int n = 0; n < kMostZeroLossSteps; ++n, rate *= kZeroLossStep) {
+    if (Try(rate, limits_.trial_seconds, 0).loss > 0) continue;
+    result_.zero_loss_pps = rate;
+    return;
+  }
+}
+
+SearchResult RateSearch::Run() {
+  result_ = {};
+  const TrialSummary flood = run_(kFlood, limits_.trial_seconds);
+  result_.generator_peak_pps = flood.offered_pps;
+  const double ceiling = flood.offered_pps * kReached;
+  double rate = std::min(flood.received_pps, ceiling);
+  if (rate <= 0) return result_;
+  // A flooded device may pass more (full bursts) or less (work for packets it then drops) than a steady one.
+  rate = Bisect(0.8 * rate, std::min(1.2 * rate, ceiling));
+  for (int n = 0; n < kMostConfirmations && rate > 0; ++n, rate *= kConfirmStep) {
+    if (!Confirm(rate)) continue;
+    result_.rate_pps = rate;
+    result_.generator_limited = rate > 0.97 * ceiling;
+    FindZeroLoss();
+    break;
+  }
+  return result_;
+}
+
+}  // namespace linegate::load

@@ -1,0 +1,61 @@
+#include "perf/load/report.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace linegate::load {
+namespace {
+
+double Microseconds(const Report& report, double fraction) {
+  return double(report.loaded.latency.Quantile(fraction)) / report.tsc_hz * 1e6;
+}
+
+}  // namespace
+
+std::string ToJson(const Report& report) {
+  const SearchResult& search = report.search;
+  nlohmann::ordered_json json;
+  json["name"] = report.name;
+  json["mpps"] = search.rate_pps / 1e6;
+  json["loss"] = search.loss;
+  json["cycles_per_packet"] = search.rate_pps > 0 ? report.tsc_hz / search.rate_pps : 0;
+  json["zero_loss_mpps"] = search.zero_loss_pps / 1e6;
+  json["p50_us"] = Microseconds(report, 0.5);
+  json["p99_us"] = Microseconds(report, 0.99);
+  json["p999_us"] = Microseconds(report, 0.999);
+  json["max_us"] = double(report.loaded.latency.max()) / report.tsc_hz * 1e6;
+  json["latency_at_mpps"] = report.loaded.summary.offered_pps / 1e6;
+  json["generator_peak_mpps"] = search.generator_peak_pps / 1e6;
+  json["generator_limited"] = search.generator_limited;
+  json["repeated_trials"] = search.repeated_trials;
+  for (const TrialSummary& trial : search.confirmations) {
+    json["confirmations"].push_back(
+        {{"mpps", trial.received_pps / 1e6}, {"loss", trial.loss}, {"disturbed", trial.disturbed}});
+  }
+  json["own_gap_us"] = report.loaded.own_gap_us;
+  json["device_gap_us"] = report.loaded.device_gap_us;
+  json["checked_packets"] = report.checked;
+  json["bad_packets"] = report.bad;
+  return json.dump();
+}
+
+std::string ToText(const Report& report) {
+  char text[512];
+  const SearchResult& search = report.search;
+  std::snprintf(
+      text, sizeof text,
+      "%s\n  %.3f Mpps, loss %.6f, %.0f cycles per packet; zero loss at %.3f Mpps; generator's peak %.3f "
+      "Mpps%s\n"
+      "  at %.3f Mpps: p50 %.1f us, p99 %.1f us, p99.9 %.1f us, max %.1f us; %llu of %llu checked packets "
+      "bad, %u trials repeated",
+      report.name.c_str(), search.rate_pps / 1e6, search.loss,
+      search.rate_pps > 0 ? report.tsc_hz / search.rate_pps : 0, search.zero_loss_pps / 1e6,
+      search.generator_peak_pps / 1e6, search.generator_limited ? " (the generator is the limit)" : "",
+      report.loaded.summary.offered_pps / 1e6, Microseconds(report, 0.5), Microseconds(report, 0.99),
+      Microseconds(report, 0.999), double(report.loaded.latency.max()) / report.tsc_hz * 1e6,
+      static_cast<unsigned long long>(report.bad), static_cast<unsigned long long>(report.checked),
+      search.repeated_trials);
+  return text;
+}
+
+}  // namespace linegate::load

@@ -1,0 +1,93 @@
+#include "perf/load/suite.h"
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <utility>
+
+namespace linegate::load {
+namespace {
+
+constexpr std::array<std::pair<Suite, std::string_view>, 5> kSuites = {
+    {{Suite::kSrtpToRtp, "srtp_to_rtp"},
+     {Suite::kRtpToSrtp, "rtp_to_srtp"},
+     {Suite::kSrtpToSrtp, "srtp_to_srtp"},
+     {Suite::kRtpToRtp, "rtp_to_rtp"},
+     {Suite::kStunBinding, "stun_binding"}}};
+constexpr std::array<std::pair<srtp::Profile, std::string_view>, 3> kProfiles = {
+    {{srtp::Profile::kAes128CmHmacSha1_80, "aes_cm_128_hmac_sha1_80"},
+     {srtp::Profile::kAeadAes128Gcm, "aead_aes_128_gcm"},
+     {srtp::Profile::kAeadAes256Gcm, "aead_aes_256_gcm"}}};
+
+template <typename Table, typename Value>
+std::string_view NameIn(const Table& table, Value value) {
+  for (const auto& [entry, name] : table) {
+    if (entry == value) return name;
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+std::string_view SuiteName(Suite suite) { return NameIn(kSuites, suite); }
+std::string_view ProfileName(srtp::Profile profile) { return NameIn(kProfiles, profile); }
+
+std::optional<Suite> SuiteOf(std::string_view name) {
+  for (const auto& [suite, text] : kSuites) {
+    if (text == name) return suite;
+  }
+  return std::nullopt;
+}
+
+std::optional<srtp::Profile> ProfileOf(std::string_view name) {
+  for (const auto& [profile, text] : kProfiles) {
+    if (text == name) return profile;
+  }
+  return std::nullopt;
+}
+
+std::string ResultName(const LoadOptions& options, uint32_t workers) {
+  std::string name(SuiteName(options.suite));
+  if (SendsSrtp(options.suite) || ReceivesSrtp(options.suite))
+    name += "/" + std::string(ProfileName(options.profile));
+  name += "/calls:" + std::to_string(options.calls);
+  if (options.payload_bytes != 160) name += "/payload:" + std::to_string(options.payload_bytes);
+  if (options.rtcp_every != 0 || options.check_every != 0) name += "/mixed";
+  return name + "/workers:" + std::to_string(workers);
+}
+
+std::optional<LoadOptions> ParseLoadOptions(int argc, const char* const* argv, int& exit_status) {
+  LoadOptions options;
+  std::string suite = "srtp_to_rtp", profile = "aes_cm_128_hmac_sha1_80";
+  bool mixed = false;
+  CLI::App parser(
+      "linegate-load: offers a running linegate-dataplane load over memif and measures what comes back");
+  parser.add_option("--config", options.config, "the dataplane's linegate.toml, its realms on memif")
+      ->required();
+  parser.add_option("--suite", suite, "srtp_to_rtp, rtp_to_srtp, srtp_to_srtp, rtp_to_rtp or stun_binding");
+  parser.add_option("--profile", profile, "aes_cm_128_hmac_sha1_80, aead_aes_128_gcm or aead_aes_256_gcm");
+  parser.add_option("--calls", options.calls, "calls, visited in random order")->check(CLI::Range(1, 65536));
+  parser.add_option("--payload-bytes", options.payload_bytes, "RTP payload")->check(CLI::Range(24, 1400));
+  parser.add_flag("--mixed", mixed, "1 % RTCP and 0.5 % connectivity checks among the media");
+  parser.add_option("--core", options.core, "core of the generator");
+  parser.add_option("--trial-seconds", options.trial_seconds, "length of a trial of the search");
+  parser.add_option("--confirm-seconds", options.confirm_seconds,
+                    "length of each of three confirming trials");
+  parser.add_option("--rate", options.rate, "packets per second of one trial, instead of a search");
+  parser.add_option("--json", options.json, "append the result to this file, one line");
+  try {
+    parser.parse(argc, argv);
+    const auto suite_value = SuiteOf(suite);
+    const auto profile_value = ProfileOf(profile);
+    if (!suite_value) throw CLI::ValidationError("--suite", "no such suite");
+    if (!profile_value) throw CLI::ValidationError("--profile", "no such profile");
+    options.suite = *suite_value;
+    options.profile = *profile_value;
+  } catch (const CLI::ParseError& error) {
+    exit_status = parser.exit(error);
+    return std::nullopt;
+  }
+  if (mixed) options.rtcp_every = 100, options.check_every = 200;
+  return options;
+}
+
+}  // namespace linegate::load

@@ -1,0 +1,52 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "dataplane/srtp/profile.h"
+
+namespace linegate::load {
+
+/// What the generator sends and what it expects to come back.
+enum class Suite : uint8_t {
+  kSrtpToRtp,    ///< browsers speak, phones hear
+  kRtpToSrtp,    ///< phones speak, browsers hear
+  kSrtpToSrtp,   ///< browsers speak to browsers
+  kRtpToRtp,     ///< phones speak to phones
+  kStunBinding,  ///< plain Binding requests, answered
+};
+
+struct LoadOptions {
+  std::string config;  ///< the linegate.toml that the dataplane runs with; its realms are memif ports
+  Suite suite = Suite::kSrtpToRtp;
+  srtp::Profile profile = srtp::Profile::kAes128CmHmacSha1_80;
+  uint32_t calls = 4096;
+  uint32_t payload_bytes = 160;
+  /// One packet in `rtcp_every` is SRTCP (RTCP), one in `check_every` a connectivity check; 0: none.
+  uint32_t rtcp_every = 0;
+  uint32_t check_every = 0;
+  int core = 0;
+  double trial_seconds = 1;
+  double confirm_seconds = 5;
+  /// Packets per second of one single trial; 0: search for the highest rate.
+  double rate = 0;
+  std::string json;  ///< file for one line of JSON; empty: none
+};
+
+std::string_view SuiteName(Suite suite);
+std::optional<Suite> SuiteOf(std::string_view name);
+/// "aes_cm_128_hmac_sha1_80": the profile's name in results and on the command line.
+std::string_view ProfileName(srtp::Profile profile);
+std::optional<srtp::Profile> ProfileOf(std::string_view name);
+inline bool SendsSrtp(Suite suite) { return suite == Suite::kSrtpToRtp || suite == Suite::kSrtpToSrtp; }
+inline bool ReceivesSrtp(Suite suite) { return suite == Suite::kRtpToSrtp || suite == Suite::kSrtpToSrtp; }
+
+/// "srtp_to_rtp/aes_cm_128_hmac_sha1_80/calls:4096/workers:1"; payload and mix stand in it where they are not
+/// those of G.711 alone.
+std::string ResultName(const LoadOptions& options, uint32_t workers);
+
+/// nullopt: there is nothing to do, the answer was printed; `exit_status` is what to return.
+std::optional<LoadOptions> ParseLoadOptions(int argc, const char* const* argv, int& exit_status);
+
+}  // namespace linegate::load

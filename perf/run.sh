@@ -1,0 +1,157 @@
+#!/bin/bash
+# Measures the dataplane binary end to end: linegate-dataplane on one core, linegate-load on another, memif between them.
+#
+#   perf/run.sh [--quick] [--repeat N] [--build FOLDER] [--engine NAME] [--handicap PERCENT] [SUITE...]
+#
+#   SUITE        the beginning of a result's name, for example srtp_to_rtp or rtp_to_srtp/aead_aes_128_gcm; default: all
+#   --quick      short trials and the main suites only: at most three minutes
+#   --repeat N   everything N times, so that compare.py knows the noise
+#   --engine     the SRTP engine of the dataplane: ipsec-mb (default) or libsrtp2
+#   --handicap   steals that share of the dataplane's core: shows that compare.py notices
+#
+# Prints a table and writes build/perf/latest.json. Needs root (huge pages) and two cores that do nothing else.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
+
+quick=no repeat=1 build=build/release engine=ipsec-mb handicap=0
+wanted=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) quick=yes ;;
+    --repeat) repeat=$2 && shift ;;
+    --build) build=$2 && shift ;;
+    --engine) engine=$2 && shift ;;
+    --handicap) handicap=$2 && shift ;;
+    -*)
+      sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"
+      exit 2
+      ;;
+    *) wanted+=("$1") ;;
+  esac
+  shift
+done
+dataplane=$build/dataplane/app/linegate-dataplane
+load=$build/perf/load/linegate-load
+for program in "$dataplane" "$load"; do
+  [ -x "$program" ] || { printf 'run.sh: %s is not built\n' "$program" >&2 && exit 2; }
+done
+cores=$(nproc)
+[ "$cores" -ge 2 ] || { printf 'run.sh: two cores are needed\n' >&2 && exit 2; }
+[ "$(id -u)" = 0 ] || { printf 'run.sh: root is needed\n' >&2 && exit 2; }
+
+# suite profile calls payload_bytes [mixed]
+cm=aes_cm_128_hmac_sha1_80 gcm=aead_aes_128_gcm
+cases=("srtp_to_rtp $cm 4096 160" "rtp_to_srtp $cm 4096 160" "srtp_to_rtp $gcm 4096 160" "rtp_to_srtp $gcm 4096 160"
+  "rtp_to_rtp - 4096 160" "stun_binding - 4096 160")
+if [ "$quick" = no ]; then
+  for calls in 1 1000 50000; do
+    cases+=("srtp_to_rtp $cm $calls 160" "rtp_to_srtp $cm $calls 160" "srtp_to_rtp $gcm $calls 160" "rtp_to_srtp $gcm $calls 160")
+  done
+  for profile in $cm $gcm; do
+    for suite in srtp_to_rtp rtp_to_srtp; do
+      cases+=("$suite $profile 4096 1200" "$suite $profile 4096 80")
+    done
+    cases+=("srtp_to_rtp $profile 4096 160 mixed" "srtp_to_srtp $profile 4096 160")
+  done
+  cases+=("srtp_to_rtp aead_aes_256_gcm 4096 160" "rtp_to_srtp aead_aes_256_gcm 4096 160")
+fi
+
+name_of() {
+  local name=$1
+  [ "$2" = - ] || name+=/$2
+  name+=/calls:$3
+  [ "$4" = 160 ] || name+=/payload:$4
+  [ "${5:-}" = "" ] || name+=/$5
+  printf '%s/workers:1' "$name"
+}
+is_wanted() {
+  [ ${#wanted[@]} -gt 0 ] || return 0
+  local prefix
+  for prefix in "${wanted[@]}"; do
+    [[ $1 != "$prefix"* ]] || return 0
+  done
+  return 1
+}
+
+mkdir -p build/perf
+folder=$(mktemp -d)
+pids=()
+# shellcheck disable=SC2317 # called by the trap
+cleanup() {
+  local pid
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+  rm -rf "$folder"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+# start FLOWS: a fresh dataplane with that many slots.
+start() {
+  local realm
+  {
+    printf '[dataplane]\nidle = "poll"\ncores = [%d]\nflows_per_worker = %d\nruntime_directory = "%s/run"\n' \
+      "$((cores - 1))" "$1" "$folder"
+    printf '[srtp]\nengine = "%s"\n' "$engine"
+    printf '[[realm]]\nname = "public"\ninterface = "memif:%s/public.sock"\naddresses = ["10.90.1.1"]\nwebrtc_port = 20000\nstun_ports = [3478]\n' "$folder"
+    for realm in 1 2 3; do
+      printf '[[realm]]\nname = "private%d"\ninterface = "memif:%s/private.sock"\naddresses = ["10.90.2.%d"]\nrtp_ports = [1024, 65535]\n' \
+        "$realm" "$folder" "$realm"
+    done
+  } >"$folder/linegate.toml"
+  nice -n -20 "$dataplane" --config "$folder/linegate.toml" 2>"$folder/dataplane.log" &
+  device=$!
+  pids+=("$device")
+  local tries
+  for ((tries = 0; tries < 300; ++tries)); do
+    if grep -q 'ready:' "$folder/dataplane.log"; then return 0; fi
+    kill -0 "$device" 2>/dev/null || break
+    sleep 0.1
+  done
+  cat "$folder/dataplane.log" >&2
+  return 1
+}
+stop() {
+  kill "$device" 2>/dev/null || true
+  wait "$device" || { cat "$folder/dataplane.log" >&2 && return 1; }
+}
+
+flows_for() {
+  local flows=64
+  while [ "$flows" -lt $((2 * $1)) ]; do flows=$((2 * flows)); done
+  [ "$flows" -ge 8192 ] || flows=8192
+  printf '%d' "$flows"
+}
+
+if [ "$handicap" -gt 0 ]; then
+  taskset -c "$((cores - 1))" python3 -c "
+import time
+while True:
+    end = time.perf_counter() + 0.0001 * $handicap
+    while time.perf_counter() < end: pass
+    time.sleep(0.0001 * (100 - $handicap))" &
+  pids+=("$!")
+  renice -n -20 "$!" >/dev/null
+fi
+
+times=(--trial-seconds 1 --confirm-seconds 5)
+[ "$quick" = no ] || times=(--trial-seconds 0.5 --confirm-seconds 1)
+status=0
+for ((round = 0; round < repeat; ++round)); do
+  for case in "${cases[@]}"; do
+    read -r suite profile calls payload mixed <<<"$case"
+    is_wanted "$(name_of "$suite" "$profile" "$calls" "$payload" "$mixed")" || continue
+    start "$(flows_for "$calls")"
+    arguments=(--config "$folder/linegate.toml" --suite "$suite" --calls "$calls" --payload-bytes "$payload" --core 0
+      --json "$folder/results" "${times[@]}")
+    [ "$profile" = - ] || arguments+=(--profile "$profile")
+    [ -z "$mixed" ] || arguments+=(--mixed)
+    nice -n -20 "$load" "${arguments[@]}" >&2 || status=1
+    live=$(sed -n 's/.*SRTP by \(.*\), [0-9]* flow.*/\1/p' "$folder/dataplane.log")
+    stop
+  done
+done
+[ -s "$folder/results" ] || { printf 'run.sh: no suite begins like that\n' >&2 && exit 2; }
+python3 -B perf/results.py "$folder/results" build/perf/latest.json "${live:-unknown}" \
+  "$(git describe --always --dirty 2>/dev/null || printf unknown)"
+exit "$status"
