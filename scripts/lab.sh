@@ -8,6 +8,7 @@
 #
 #   lg-web  10.90.1.2/24, fd90:1::2/64   lgw0 --- lgw1   10.90.1.1, fd90:1::1   lg-core  (Linegate, public)
 #   lg-sip  10.90.2.2/24, fd90:2::2/64   lgs0 --- lgs1   10.90.2.1, fd90:2::1   lg-core  (Linegate, private)
+# lgw1 also has 10.90.1.3 and fd90:1::3, the second address that RFC 5780 wants.
 #
 # Default routes lead through lg-core, whose kernel forwards nothing: what crosses went through Linegate.
 # --sip-server: Kamailio on 10.90.2.2:5060 (UDP, TCP) and baresip, user 1003, on 10.90.2.2:5070.
@@ -61,6 +62,8 @@ make_network() {
   for ns in "${namespaces[@]}"; do add_namespace "$ns"; done
   pair "$lab-web" lgw0 lgw1 1
   pair "$lab-sip" lgs0 lgs1 2
+  ip -n "$lab-core" addr add 10.90.1.3/24 dev lgw1
+  ip -n "$lab-core" addr add fd90:1::3/64 dev lgw1 nodad
 }
 
 # What the configurations of the lab refer to: certificate, web root, state and runtime folders.
