@@ -15,6 +15,7 @@ export class Agent extends EventTarget {
   constructor(settings) {
     super();
     this.settings = settings;
+    this.network = () => ({ iceServers: settings.iceServers }); // how the next call may reach the gateway; null: no way
   }
 
   get session() { return this.#session; }
@@ -64,13 +65,15 @@ export class Agent extends EventTarget {
   // The microphone is asked for first, so that a refusal is told from every other failure.
   async call(target) {
     if (this.#session || !this.#agent) return;
+    const pcConfig = this.#network();
+    if (!pcConfig) return;
     const stream = await this.#microphone();
     if (!stream || this.#session || !this.#agent) { stream?.getTracks().forEach((track) => track.stop()); return; }
     this.#tell('problem', null);
     const uri = target.includes('@') ? (/^sips?:/.test(target) ? target : `sip:${target}`) : `sip:${encodeURIComponent(target)}@${this.domain}`;
     this.#agent.once('newRTCSession', ({ session }) => this.#watch(session, target, 'calling', stream));
     try {
-      this.#agent.call(uri, { mediaStream: stream, pcConfig: { iceServers: this.settings.iceServers } });
+      this.#agent.call(uri, { mediaStream: stream, pcConfig });
     } catch {
       stream.getTracks().forEach((track) => track.stop());
       this.#tell('problem', { title: 'No call', text: `“${target}” is no number or address.`, steps: [] });
@@ -79,12 +82,14 @@ export class Agent extends EventTarget {
 
   async answer() {
     const session = this.#session;
+    const pcConfig = this.#network();
+    if (!pcConfig) return;
     const stream = await this.#microphone();
     if (!stream) return;
     if (this.#session !== session || !session) { stream.getTracks().forEach((track) => track.stop()); return; }
     this.stream = stream;
     this.#tell('local', stream);
-    session.answer({ mediaStream: stream, mediaConstraints: audioOnly, pcConfig: { iceServers: this.settings.iceServers } });
+    session.answer({ mediaStream: stream, mediaConstraints: audioOnly, pcConfig });
   }
 
   hangUp() { if (this.#session && !this.#session.isEnded()) this.#session.terminate(); }
@@ -92,6 +97,19 @@ export class Agent extends EventTarget {
   setMuted(muted) { if (muted) this.#session?.mute({ audio: true }); else this.#session?.unmute({ audio: true }); }
   // RFC 4733 events inside the media, not INFO requests.
   sendDigit(digit) { this.#session?.sendDTMF(digit, { transportType: 'RFC2833', duration: 120, interToneGap: 70 }); }
+
+  // JsSIP hides what the browser says of a configuration, so that is tried here.
+  #network() {
+    const pcConfig = this.network();
+    try {
+      if (pcConfig) new RTCPeerConnection(pcConfig).close();
+      else this.#tell('problem', explain.noRelayProblem);
+      return pcConfig;
+    } catch (error) {
+      this.#tell('problem', explain.badRelayProblem(error));
+      return null;
+    }
+  }
 
   async #microphone() {
     try {
@@ -141,6 +159,7 @@ export class Agent extends EventTarget {
       if (this.#session === session) this.#tell('problem', explain.noPathProblem(connection.remoteDescription?.sdp, final));
     };
     let hint = 0;
+    this.#watchRelay(session, connection);
     connection.addEventListener('track', ({ track, streams }) => {
       if (track.kind === 'audio') this.#tell('media', { stream: streams[0] ?? new MediaStream([track]) });
     });
@@ -154,5 +173,25 @@ export class Agent extends EventTarget {
     connection.addEventListener('connectionstatechange', () => { if (connection.connectionState === 'connected') tell('up'); });
     session.on('ended', () => clearTimeout(hint));
     session.on('failed', () => clearTimeout(hint));
+  }
+
+  // With relay only, a call without a relayed address would be signalled and never be heard.
+  #watchRelay(session, connection) {
+    if (connection.getConfiguration().iceTransportPolicy !== 'relay') return;
+    const failures = [];
+    let relayed = false;
+    const urls = connection.getConfiguration().iceServers.flatMap((server) => server.urls);
+    const hint = setTimeout(() => {
+      if (!relayed && this.#session === session) this.#tell('problem', explain.slowRelayProblem(urls));
+    }, noPathHintMs);
+    session.on('failed', () => clearTimeout(hint));
+    connection.addEventListener('icecandidateerror', ({ url, errorCode: code, errorText: text }) => failures.push({ url, code, text }));
+    connection.addEventListener('icecandidate', ({ candidate }) => {
+      if (candidate?.candidate) relayed = true;
+      if (candidate || relayed || this.#session !== session) return;
+      clearTimeout(hint);
+      this.hangUp();
+      this.#tell('problem', explain.noRelayedAddressProblem(failures));
+    });
   }
 }

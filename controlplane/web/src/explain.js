@@ -87,6 +87,29 @@ export function noPathProblem(sdp, final) {
       'A firewall has to let these packets out and their answers in; a VPN or a browser extension may also forbid UDP.'] };
 }
 
+export const noRelayProblem = {
+  title: 'There is no relay to test', text: 'Neither the settings of this page nor the fields below name a TURN server.',
+  steps: ['Fill in its address, for example turn:relay.example.org:3478?transport=udp, and user and password.'] };
+
+export const badRelayProblem = (error) => ({
+  title: 'The browser does not take this TURN server', text: String(error?.message ?? error),
+  steps: ['An address looks like turn:HOST:PORT?transport=udp, turn:HOST:PORT?transport=tcp or turns:HOST:PORT?transport=tcp.'] });
+
+export const slowRelayProblem = (urls) => ({
+  title: 'The relay does not answer', text: 'This browser asks for an address there and hears nothing yet:', steps: urls });
+
+// `failures`: what the browser tells of its attempts, as [{ url, code, text }].
+export function noRelayedAddressProblem(failures) {
+  const word = ({ code, text }) => {
+    if (code === 401 || code === 403) return 'the user or the password is wrong';
+    if (code === 486 || code === 508) return 'the server has no room for this user';
+    return code === 701 ? 'not reached: blocked on the way, or no server there' : `${text || 'no reason'} (${code})`;
+  };
+  return {
+    title: 'The relay gives no address', text: 'The call was not placed: with relay only, there is no other way for the sound.',
+    steps: [...new Set(failures.map((one) => `${one.url}: ${word(one)}.`))] };
+}
+
 export function mediaLostProblem(seconds) {
   return {
     title: 'Nothing is heard any more', text: `No packet of the other side has arrived for ${seconds} s.`,

@@ -1,7 +1,7 @@
 // Wires the page to the agent: nothing but the DOM happens here.
 import { Agent } from './agent.js';
 import { mediaLostProblem, missingPrerequisite } from './explain.js';
-import { loadSettings, rememberedUser, rememberUser } from './settings.js';
+import { loadSettings, networkConfig, rememberedUser, rememberUser } from './settings.js';
 import { LevelMeter, readStatistics } from './statistics.js';
 
 const element = (id) => document.getElementById(id);
@@ -140,6 +140,18 @@ function showState({ state, text }) {
   show('sign-in', !signedIn && element('dial').hidden && element('call').hidden);
 }
 
+// The switch for relay only and its fields; what they hold counts from the next call on.
+function wireNetwork(agent, settings) {
+  const value = (id) => element(id).value.trim();
+  const known = networkConfig(settings, { relayOnly: true }) !== null;
+  element('relay-only').onchange = () => {
+    show('relay', element('relay-only').checked);
+    show('relay-known', known);
+  };
+  agent.network = () => networkConfig(settings, {
+    relayOnly: element('relay-only').checked, url: value('relay-url'), user: value('relay-user'), password: element('relay-password').value });
+}
+
 async function main() {
   const missing = missingPrerequisite();
   if (missing) {
@@ -150,6 +162,7 @@ async function main() {
   const settings = await loadSettings();
   const agent = new Agent(settings);
   new CallView(agent);
+  wireNetwork(agent, settings);
   agent.addEventListener('state', ({ detail }) => showState(detail));
   agent.addEventListener('problem', ({ detail }) => showProblem(detail));
   element('problem-close').onclick = () => showProblem(null);

@@ -19,3 +19,13 @@ export async function loadSettings() {
 // The name is remembered between visits; the password is left to the browser's own store.
 export const rememberedUser = () => localStorage.getItem('linegate-user') ?? '';
 export const rememberUser = (user) => localStorage.setItem('linegate-user', user);
+
+// How calls may reach the gateway: any way, or through a TURN server alone, which shows whether such a network lets calls
+// through. `typed` is what the form holds; a server named there stands for those of config.json. null: no server is known.
+export function networkConfig(settings, typed) {
+  if (!typed.relayOnly) return { iceServers: settings.iceServers, iceTransportPolicy: 'all' };
+  const relays = typed.url ? [{ urls: typed.url, username: typed.user, credential: typed.password }] : settings.iceServers.filter(isRelay);
+  return relays.length > 0 ? { iceServers: relays, iceTransportPolicy: 'relay' } : null;
+}
+
+const isRelay = ({ urls }) => [urls].flat().some((url) => /^turns?:/.test(url));

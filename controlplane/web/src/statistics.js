@@ -13,6 +13,7 @@ export async function readStatistics(connection) {
   // Firefox has no transport report: the pair in use is the nominated one.
   const pair = reports.get(transport?.selectedCandidatePairId) ?? all.find((r) => r.type === 'candidate-pair' && r.nominated && r.state === 'succeeded');
   const far = reports.get(pair?.remoteCandidateId);
+  const near = reports.get(pair?.localCandidateId);
   const received = inbound?.packetsReceived ?? 0;
   const lost = Math.max(0, inbound?.packetsLost ?? 0);
   const suite = transport?.srtpCipher?.replace(/^SRTP_/, '');
@@ -22,7 +23,8 @@ export async function readStatistics(connection) {
     rttMs: (remote?.roundTripTime ?? pair?.currentRoundTripTime) === undefined ? null : (remote?.roundTripTime ?? pair.currentRoundTripTime) * 1000,
     codec: reports.get(inbound?.codecId)?.mimeType?.replace(/^audio\//, '') ?? null,
     suite: suite ? suiteNames.get(suite) ?? suite : null,
-    path: far ? `${far.address?.includes(':') ? `[${far.address}]` : far.address}:${far.port}` : null };
+    path: far ? `${far.address?.includes(':') ? `[${far.address}]` : far.address}:${far.port}${
+      near?.candidateType === 'relay' ? `, relayed (${near.relayProtocol ?? 'udp'})` : ''}` : null };
 }
 
 // Loudness of a stream between 0 and 1, on a scale of decibels so that speech fills the meter.
