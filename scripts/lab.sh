@@ -26,6 +26,8 @@ lab=${LINEGATE_LAB:-lg}
 run=/run/linegate-lab
 [ "$lab" = lg ] || run+=-$lab
 namespaces=("$lab-web" "$lab-core" "$lab-sip")
+# Some tests add these beside them, and take them away again unless they are killed.
+further_namespaces=("$lab-out" "$lab-nat1" "$lab-nat2")
 
 usage() {
   sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"
@@ -149,7 +151,7 @@ down() {
     mkdir -p "$LINEGATE_KEEP_LOGS"
     cp "$run/log/"* "$LINEGATE_KEEP_LOGS/"
   fi
-  for ns in "${namespaces[@]}"; do remove_namespace "$ns"; done
+  for ns in "${namespaces[@]}" "${further_namespaces[@]}"; do remove_namespace "$ns"; done
   restore_hugepages "$run"
   remove_tree "$run"
 }

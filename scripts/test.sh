@@ -98,11 +98,26 @@ run_calls() {
   rm -f "$results/$name.json"
   LINEGATE_BUILD=$tree node tests/system/run.js --json "$results/$name.json" "$@" || true
   tally calls "$name" "$results/$name.json"
-  LINEGATE_KEEP_LOGS=$results/$name-logs scripts/lab.sh down
-  # What a sanitizer says when a process stops (leaks) is seen by no case.
-  if grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$results/$name-logs"/*; then
+  down_with_logs "$name"
+}
+
+# run_turn NAME BUILD: coturn's clients, attackers and 1:1 NAT against Linegate; coturn and Linegate side by side.
+run_turn() {
+  local name=$1 tree=$2
+  headline "TURN: $name"
+  LINEGATE_BUILD=$tree python3 -B tests/system/turn/run.py --json "$results/$name.json" || true
+  tally calls "$name" "$results/$name.json"
+  LINEGATE_BUILD=$tree python3 -B tests/system/turn/differential.py --json "$results/$name-coturn.json" || true
+  tally calls "$name beside coturn" "$results/$name-coturn.json"
+  down_with_logs "$name"
+}
+
+# down_with_logs NAME: takes the lab down. What a sanitizer says when a process stops (leaks) is seen by no case.
+down_with_logs() {
+  LINEGATE_KEEP_LOGS=$results/$1-logs scripts/lab.sh down
+  if grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$results/$1-logs"/*; then
     failed=$((failed + 1))
-    failures+=("$name: a sanitizer complains, see $results/$name-logs")
+    failures+=("$1: a sanitizer complains, see $results/$1-logs")
   fi
 }
 

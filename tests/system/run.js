@@ -34,7 +34,7 @@ const bringUp = (suite, { config }) => Lab.up([...suite.arguments, ...(config ? 
 
 async function runSuite(suite, cases, browser, { wss: foreign, config, whole }) {
   if (!foreign) await bringUp(suite, { config });
-  const wire = whole ? await watchWire({ sip: suite.sip, long: cases.some((one) => one.beside) }) : null;
+  const wire = whole ? await watchWire({ sip: suite.sip, relay: suite.relay, long: cases.some((one) => one.beside) }) : null;
   let agent;
   const tools = {
     lab: new Lab({ counts: !foreign }), browser,

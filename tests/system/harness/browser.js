@@ -7,6 +7,7 @@ import { execute, namespaceOf, root } from './process.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const bundle = path.join(root, 'build/web-test/page.js');
+export const chromiumProgram = path.join(here, 'chromium_in_namespace.sh');
 
 export const chromiumFlags = [
   '--no-sandbox', '--ignore-certificate-errors', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
@@ -29,7 +30,7 @@ export class Browser {
   static async launch({ wss, wss6, domain, namespace = namespaceOf('web'), verbose = false } = {}) {
     await bundlePage();
     const engine = await chromium.launch({
-      executablePath: path.join(here, 'chromium_in_namespace.sh'), headless: true, args: chromiumFlags,
+      executablePath: chromiumProgram, headless: true, args: chromiumFlags,
       env: { ...process.env, LINEGATE_NAMESPACE: namespace } });
     return new Browser(engine, { wss, wss6, domain, verbose });
   }

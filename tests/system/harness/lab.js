@@ -1,5 +1,5 @@
 // The lab as the cases see it: up, the counts that linegatectl shows, the firewall of the browser's namespace.
-import { execute, inNamespace, labScript, sleep } from './process.js';
+import { execute, inNamespace, labScript, sleep, untilTrue } from './process.js';
 
 export class Lab {
   // `counts: false`: another gateway runs in the lab, which linegatectl knows nothing about.
@@ -43,12 +43,19 @@ export class Lab {
       `expected ${wanted.calls}/${wanted.legs}/${wanted.flows}`);
   }
 
-  // While `body` runs, the browser's namespace loses every IPv4 UDP packet.
-  async withoutIpv4Udp(body) {
+  // Resolves when the TURN server holds no allocation.
+  async withoutAllocations(limitMs = 2000) {
+    await untilTrue('no allocation is left', limitMs, async () => (await this.control('turn')).allocations === 0);
+  }
+
+  // While `body` runs, the browser's namespace loses every UDP packet, or every IPv4 one.
+  withoutUdp(body) { return this.#withoutPackets('meta l4proto udp', body); }
+  withoutIpv4Udp(body) { return this.#withoutPackets('meta nfproto ipv4 meta l4proto udp', body); }
+
+  async #withoutPackets(match, body) {
     const rules = 'add table inet lab; add chain inet lab in { type filter hook input priority 0; }; ' +
       'add chain inet lab out { type filter hook output priority 0; }; ' +
-      'add rule inet lab in meta nfproto ipv4 meta l4proto udp drop; ' +
-      'add rule inet lab out meta nfproto ipv4 meta l4proto udp drop';
+      `add rule inet lab in ${match} drop; add rule inet lab out ${match} drop`;
     const { code, stderr } = await inNamespace('web', 'nft', [rules]);
     if (code !== 0) throw new Error(`nft: ${stderr}`);
     try {

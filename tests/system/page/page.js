@@ -79,7 +79,7 @@ const mediaOptions = (options) => ({
     audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 },
     video: options.video ?? false,
   },
-  pcConfig: { iceServers: options.iceServers ?? [] },
+  pcConfig: { iceServers: options.iceServers ?? [], iceTransportPolicy: options.iceTransportPolicy ?? 'all' },
 });
 
 // The first getUserMedia of a browser starts its audio service, which can take seconds on a busy machine.
@@ -197,6 +197,7 @@ window.phone = {
     const outbound = audio('outbound-rtp');
     const transport = all.find((report) => report.type === 'transport') ?? {};
     const pair = reports.get(transport.selectedCandidatePairId) ?? {};
+    const local = reports.get(pair.localCandidateId);
     const codec = (report) => { const c = reports.get(report.codecId); return c && `${c.mimeType.replace(/^audio\//, '')}`; };
     return {
       at_ms: inbound.timestamp ?? outbound.timestamp ?? now(),
@@ -205,7 +206,7 @@ window.phone = {
       sent: outbound.packetsSent ?? 0, codec: codec(inbound) ?? codec(outbound), send_codec: codec(outbound),
       remote_lost: audio('remote-inbound-rtp').packetsLost, rtt: audio('remote-inbound-rtp').roundTripTime,
       dtls: transport.dtlsState, srtp: transport.srtpCipher, role: transport.dtlsRole,
-      local: reports.get(pair.localCandidateId)?.address, remote: reports.get(pair.remoteCandidateId)?.address,
+      local: local?.address, local_type: local?.candidateType, relay_protocol: local?.relayProtocol, remote: reports.get(pair.remoteCandidateId)?.address,
       remote_port: reports.get(pair.remoteCandidateId)?.port,
       sections: connection.getTransceivers().map((t) => `${t.receiver.track.kind} ${t.currentDirection}`),
     };

@@ -6,7 +6,7 @@
     differential.py --show TEXT                   what both answer to the sequences whose name contains TEXT
     differential.py --table                       the rows of differences.json as docs/turn.md shows them
 
-Every difference has to be explained in differences.json, and every explanation has to be needed: a difference without a
+Brings the lab up and leaves it up. Every difference has to be explained in differences.json, and every explanation has to be needed: a difference without a
 reason fails, and so does a reason without a difference. coturn runs beside Linegate in lg-core on ports of its own.
 """
 import argparse
@@ -30,6 +30,7 @@ from session import Server, Session
 
 HERE = pathlib.Path(__file__).resolve().parent
 ANSWERS, DIFFERENCES = HERE / "coturn_answers.json", HERE / "differences.json"
+DOCUMENT = lab.ROOT / "docs/turn.md"
 LINEGATE, COTURN = Server(3478, 5349), Server(13478, 15349)
 SOURCES, AT_ONCE = 48, 6
 
@@ -177,17 +178,22 @@ def main():
         print(documentation(json.loads(DIFFERENCES.read_text())))
         return 0
     if options.record:
+        lab.up("--no-gateway")
         with coturn() as server:
             ANSWERS.write_text(json.dumps(play_all(server, names), indent=1) + "\n")
         return 0
+    lab.up()
     answers = json.loads(ANSWERS.read_text())
     linegate = play_all(LINEGATE, names)
     if options.show:
         for name in names:
             print(f"{name}\n  coturn   {answers.get(name)}\n  Linegate {linegate[name]}")
         return 0
-    results = compare(linegate, answers, json.loads(DIFFERENCES.read_text()))
+    table = json.loads(DIFFERENCES.read_text())
+    results = compare(linegate, answers, table)
     results += check_coturn(names, answers)
+    if documentation(table) not in DOCUMENT.read_text():
+        results.append(result("documented", "docs/turn.md does not hold what --table prints"))
     for one in results:
         if not one["ok"]:
             print(f"FAILED {one['name']}: {one['error']}")
