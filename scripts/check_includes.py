@@ -54,8 +54,8 @@ RULES = {
     "controlplane/session": ((BASE, WIRE, ABI, SETTINGS, SRTP) + PROTOCOLS, ()),
     "controlplane/link": ((BASE, ABI), ()),
     "controlplane/net": ((BASE, "controlplane/sip"), ("boost", "sofia", "openssl")),
-    # net: its Runtime alone, for the admin socket.
-    "controlplane/ops": ((BASE, ABI, SETTINGS, "controlplane/registrar", "controlplane/net"), ("toml", "json", "spdlog", "sqlite", "openssl", "cli")),
+    # net: its Runtime alone, for the admin socket; turn: its TurnConfig.
+    "controlplane/ops": ((BASE, ABI, SETTINGS, "controlplane/registrar", "controlplane/turn", "controlplane/net"), ("toml", "json", "spdlog", "sqlite", "openssl", "cli")),
     "controlplane/app": ((BASE, WIRE, ABI, SETTINGS, SRTP, "controlplane/session", "controlplane/link", "controlplane/net",
                           "controlplane/ops") + PROTOCOLS, ("boost", "json", "spdlog", "cli", "openssl", "sqlite")),
 }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "controlplane/ops/certificate_check.h"
+#include "controlplane/ops/listen_addresses.h"
 #include "dataplane/settings/toml_reader.h"
 
 namespace linegate::ops {
@@ -16,7 +17,6 @@ using settings::Realm;
 using settings::TomlReader;
 namespace fs = std::filesystem;
 
-constexpr size_t kMostListenAddresses = 16;
 constexpr size_t kMostAllowedSources = 256;
 constexpr size_t kMostDomains = 256;
 constexpr size_t kMostUsersPerDomain = 10'000;
@@ -69,9 +69,7 @@ class ConfigReader {
   void ReadAdmin(TomlReader reader);
   void ReadLog(TomlReader reader);
 
-  std::vector<Endpoint> ReadEndpoints(TomlReader& reader, std::string_view key, std::string_view section);
   const Realm* ReadRealmName(TomlReader& reader, std::string& name);
-  void RefuseDataplanePorts(TomlReader& reader, const std::vector<Endpoint>& endpoints);
   void RequirePath(TomlReader& reader, std::string_view key, std::string& path);
   void Warn(const TomlReader& reader, std::string_view where, std::string_view key, const std::string& what) {
     config_.warnings.push_back(config_.path + ":" + std::to_string(reader.LineOf(key)) + ": " +
@@ -82,7 +80,7 @@ class ConfigReader {
   Config& config_;
   int64_t now_unix_s_;
   fs::path folder_;
-  std::map<Endpoint, std::string> listening_;                       ///< TCP address -> section
+  ListenAddresses listen_addresses_;
   std::map<std::string, std::pair<DomainMode, uint32_t>> domains_;  ///< -> mode and line
 };
 
@@ -96,6 +94,8 @@ void ConfigReader::Read(const toml::table& root) {
     sink_.Report(0, "[web]", "the file needs this section");
   }
   if (const auto* sip = file.Table("sip")) ReadSip({sink_, *sip, "[sip]"});
+  if (const auto* turn = file.Table("turn"))
+    config_.turn = ReadTurnSection(sink_, *turn, config_.media, listen_addresses_);
   const auto domains = file.Tables("domain");
   if (domains.empty() || domains.size() > kMostDomains) {
     file.Fault("domain", "the file needs 1 to " + std::to_string(kMostDomains) + " [[domain]] sections");
@@ -107,27 +107,6 @@ void ConfigReader::Read(const toml::table& root) {
   if (const auto* admin = file.Table("admin")) ReadAdmin({sink_, *admin, "[admin]"});
   if (const auto* log = file.Table("log")) ReadLog({sink_, *log, "[log]"});
   file.Finish();
-}
-
-std::vector<Endpoint> ConfigReader::ReadEndpoints(TomlReader& reader, std::string_view key,
-                                                  std::string_view section) {
-  std::vector<std::string> texts;
-  reader.Strings(key, texts);
-  std::vector<Endpoint> endpoints;
-  if (texts.empty() || texts.size() > kMostListenAddresses) {
-    reader.Fault(key, "must list 1 to " + std::to_string(kMostListenAddresses) + " addresses with ports");
-  }
-  for (const std::string& text : texts) {
-    const auto endpoint = Endpoint::Parse(text);
-    if (!endpoint || endpoint->port == 0) {
-      reader.Fault(key, "'" + text + "' is no address with port (\"10.0.0.1:443\", \"[2001:db8::1]:443\")");
-      continue;
-    }
-    const auto [other, is_new] = listening_.emplace(*endpoint, section);
-    if (!is_new) reader.Fault(key, text + " is listened on already (" + other->second + " listen)");
-    endpoints.push_back(*endpoint);
-  }
-  return endpoints;
 }
 
 const Realm* ConfigReader::ReadRealmName(TomlReader& reader, std::string& name) {
@@ -147,7 +126,7 @@ void ConfigReader::RequirePath(TomlReader& reader, std::string_view key, std::st
 
 void ConfigReader::ReadWeb(TomlReader reader) {
   WebConfig& web = config_.web;
-  web.listen = ReadEndpoints(reader, "listen", "[web]");
+  web.listen = listen_addresses_.Read(reader, "listen", "[web]", ListenAddresses::Presence::kRequired);
   const Realm* realm = ReadRealmName(reader, web.realm);
   if (realm != nullptr && realm->webrtc_port == 0)
     reader.Fault("realm", "'" + web.realm + "' has no webrtc_port");
@@ -200,33 +179,10 @@ void ConfigReader::ReadCertificate(TomlReader& reader) {
     Warn(reader, "[web]", "certificate", web.certificate + ": " + warning);
 }
 
-void ConfigReader::RefuseDataplanePorts(TomlReader& reader, const std::vector<Endpoint>& endpoints) {
-  for (const Endpoint& endpoint : endpoints) {
-    for (const Realm& realm : config_.media.realms) {
-      const auto& own = realm.addresses;
-      if (std::find(own.begin(), own.end(), endpoint.address) == own.end()) continue;
-      const bool is_webrtc = realm.webrtc_port != 0 && endpoint.port >= realm.webrtc_port &&
-                             endpoint.port < realm.webrtc_port + config_.media.workers;
-      const bool is_stun = std::count(realm.stun_ports.begin(), realm.stun_ports.end(), endpoint.port) != 0;
-      const bool is_turn = std::count(realm.turn_ports.begin(), realm.turn_ports.end(), endpoint.port) != 0;
-      const bool is_relay = realm.relay_ports.Contains(endpoint.port);
-      if (is_webrtc || is_stun || is_turn || is_relay || realm.rtp_ports.Contains(endpoint.port)) {
-        reader.Fault("listen", endpoint.ToString() + " overlaps with " +
-                                   (is_webrtc  ? "webrtc_port"
-                                    : is_stun  ? "stun_ports"
-                                    : is_turn  ? "turn_ports"
-                                    : is_relay ? "relay_ports"
-                                               : "rtp_ports") +
-                                   " of [[realm]] '" + realm.name + "': UDP there belongs to the dataplane");
-      }
-    }
-  }
-}
-
 void ConfigReader::ReadSip(TomlReader reader) {
   SipConfig sip;
-  sip.listen = ReadEndpoints(reader, "listen", "[sip]");
-  RefuseDataplanePorts(reader, sip.listen);
+  sip.listen = listen_addresses_.Read(reader, "listen", "[sip]", ListenAddresses::Presence::kRequired);
+  RefuseDataplanePorts(reader, "listen", sip.listen, config_.media);
   std::string server;
   reader.String("server", server);
   if (const auto endpoint = Endpoint::Parse(server);

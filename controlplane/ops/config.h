@@ -7,6 +7,7 @@
 
 #include "controlplane/ops/logging.h"
 #include "controlplane/ops/redacted.h"
+#include "controlplane/ops/turn_section.h"
 #include "dataplane/base/net_address.h"
 #include "dataplane/base/result.h"
 #include "dataplane/settings/settings.h"
@@ -60,6 +61,7 @@ struct Config {
   settings::DataplaneSettings media;
   WebConfig web;
   std::optional<SipConfig> sip;
+  std::optional<TurnSection> turn;  ///< absent: no TURN server
   std::vector<DomainConfig> domains;
   RegistrationConfig registration;
   std::string state_directory = "/var/lib/linegate";
@@ -73,7 +75,7 @@ struct Config {
 };
 
 /// Reads and checks `path`. The error names file, line and key, and is one of: those of
-/// LoadDataplaneSettings; unknown key or section; wrong type or range; malformed address; file missing or
+/// LoadDataplaneSettings and ReadTurnSection; unknown key or section; wrong type or range; malformed address; file missing or
 /// unreadable; certificate and key do not match, expired, or the chain is out of order; unknown realm, or one
 /// without the ports its use needs; addresses that overlap; domain given twice (or both local and relayed); a
 /// relayed domain without [sip].

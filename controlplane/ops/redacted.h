@@ -24,19 +24,4 @@ struct Redacted {
   explicit Redacted(std::string_view text) : masked(Masked(text)), plain(text) {}
 };
 
-/// A password or key in memory: never printed at any level, zeroed when it goes.
-class SecretText {
- public:
-  SecretText() = default;
-  explicit SecretText(std::string text) : text_(std::move(text)) {}
-  SecretText(const SecretText&) = default;
-  SecretText& operator=(const SecretText&) = default;
-  ~SecretText() { Wipe(text_.data(), text_.size()); }
-  const std::string& reveal() const { return text_; }
-  bool empty() const { return text_.empty(); }
-
- private:
-  std::string text_;
-};
-
 }  // namespace linegate::ops

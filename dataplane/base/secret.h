@@ -2,6 +2,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <utility>
 
 #include "dataplane/base/byte_view.h"
 
@@ -35,6 +37,27 @@ class SecretBytes {
  private:
   uint8_t bytes_[kCapacity] = {};
   size_t size_ = 0;
+};
+
+/// A password or key in memory: never printed at any level, zeroed when it goes.
+class SecretText {
+ public:
+  SecretText() = default;
+  explicit SecretText(std::string text) : text_(std::move(text)) {}
+  SecretText(const SecretText&) = default;
+  SecretText& operator=(const SecretText& other) {
+    if (this != &other) {
+      Wipe(text_.data(), text_.size());
+      text_ = other.text_;
+    }
+    return *this;
+  }
+  ~SecretText() { Wipe(text_.data(), text_.size()); }
+  const std::string& reveal() const { return text_; }
+  bool empty() const { return text_.empty(); }
+
+ private:
+  std::string text_;
 };
 
 }  // namespace linegate
