@@ -53,7 +53,7 @@ RULES = {
     "controlplane/registrar": ((BASE, WIRE, "controlplane/sip"), ()),
     "controlplane/session": ((BASE, WIRE, ABI, SETTINGS, SRTP) + PROTOCOLS, ()),
     "controlplane/link": ((BASE, ABI), ()),
-    "controlplane/net": ((BASE, "controlplane/sip"), ("boost", "sofia", "openssl")),
+    "controlplane/net": ((BASE, "controlplane/sip", "controlplane/turn"), ("boost", "sofia", "openssl")),
     # net: its Runtime alone, for the admin socket; turn: its TurnConfig.
     "controlplane/ops": ((BASE, ABI, SETTINGS, "controlplane/registrar", "controlplane/turn", "controlplane/net"), ("toml", "json", "spdlog", "sqlite", "openssl", "cli")),
     "controlplane/app": ((BASE, WIRE, ABI, SETTINGS, SRTP, "controlplane/session", "controlplane/link", "controlplane/net",

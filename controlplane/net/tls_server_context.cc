@@ -13,12 +13,23 @@ std::string LastTlsError() {
   return text;
 }
 
-/// RFC 7301: the browser may offer h2 first; WebSocket over HTTP/2 (RFC 8441) is not spoken here.
-int SelectHttp11(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* offered,
-                 unsigned offered_length, void*) {
-  static constexpr unsigned char kHttp11[] = "\x08http/1.1";
+/// Protocol names of RFC 7301, each behind its length. The browser may offer h2 first; WebSocket over HTTP/2 (RFC 8441)
+/// is not spoken here.
+struct AlpnList {
+  const unsigned char* bytes;
+  unsigned length;
+};
+constexpr unsigned char kAlpnBytes[] = "\x08http/1.1\x09stun.turn";
+constexpr unsigned kHttpLength = 9, kBothLength = sizeof kAlpnBytes - 1;
+constexpr AlpnList kAlpnLists[] = {{kAlpnBytes, kHttpLength},
+                                   {kAlpnBytes + kHttpLength, kBothLength - kHttpLength},
+                                   {kAlpnBytes, kBothLength}};
+
+int SelectApplication(SSL*, const unsigned char** out, unsigned char* out_length,
+                      const unsigned char* offered, unsigned offered_length, void* list) {
+  const auto& ours = *static_cast<const AlpnList*>(list);
   unsigned char* chosen = nullptr;
-  if (SSL_select_next_proto(&chosen, out_length, kHttp11, sizeof kHttp11 - 1, offered, offered_length) !=
+  if (SSL_select_next_proto(&chosen, out_length, ours.bytes, ours.length, offered, offered_length) !=
       OPENSSL_NPN_NEGOTIATED) {
     return SSL_TLSEXT_ERR_NOACK;
   }
@@ -31,7 +42,7 @@ int SelectHttp11(SSL*, const unsigned char** out, unsigned char* out_length, con
 void SslContextFree::operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
 
 Result<SslContext> MakeTlsServerContext(const std::string& certificate_path,
-                                        const std::string& private_key_path) {
+                                        const std::string& private_key_path, TlsApplications applications) {
   SslContext context(SSL_CTX_new(TLS_server_method()));
   if (!context) return Fail("TLS context: " + LastTlsError());
   SSL_CTX* raw = context.get();
@@ -41,7 +52,8 @@ Result<SslContext> MakeTlsServerContext(const std::string& certificate_path,
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_cipher_list(raw, "ECDHE+AESGCM:ECDHE+CHACHA20");
   SSL_CTX_set_session_id_context(raw, reinterpret_cast<const unsigned char*>("linegate"), 8);
-  SSL_CTX_set_alpn_select_cb(raw, &SelectHttp11, nullptr);
+  SSL_CTX_set_alpn_select_cb(raw, &SelectApplication,
+                             const_cast<AlpnList*>(&kAlpnLists[size_t(applications)]));
   if (SSL_CTX_use_certificate_chain_file(raw, certificate_path.c_str()) != 1) {
     return Fail("certificate " + certificate_path + ": " + LastTlsError());
   }

@@ -1,19 +1,9 @@
 #include "controlplane/net/wss_admission.h"
 
 #include <algorithm>
-#include <array>
-
-#include "dataplane/base/check.h"
 
 namespace linegate::net {
 namespace {
-
-IpAddress SourceOf(const IpAddress& address) {
-  if (!address.is_v6()) return address;
-  std::array<uint8_t, 16> prefix = {};
-  std::copy_n(address.bytes().begin(), 8, prefix.begin());
-  return IpAddress::V6(prefix);
-}
 
 char AsciiLower(char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; }
 
@@ -29,21 +19,6 @@ std::string_view Trim(std::string_view text) {
 }
 
 }  // namespace
-
-SourceLimiter::Admission SourceLimiter::Admit(const IpAddress& source) {
-  if (total_ >= limits_.total) return Admission::kTotalReached;
-  size_t& held = held_[SourceOf(source)];
-  if (held >= limits_.per_source) return Admission::kSourceReached;
-  ++held, ++total_;
-  return Admission::kAdmitted;
-}
-
-void SourceLimiter::Release(const IpAddress& source) {
-  auto found = held_.find(SourceOf(source));
-  LG_ASSERT(found != held_.end() && total_ > 0);
-  --total_;
-  if (--found->second == 0) held_.erase(found);
-}
 
 bool OffersSipSubprotocol(std::string_view offered) {
   while (!offered.empty()) {

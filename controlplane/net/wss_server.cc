@@ -20,8 +20,12 @@
 #include <optional>
 #include <unordered_map>
 
+#include "controlplane/net/asio_byte_stream.h"
+#include "controlplane/net/asio_endpoint.h"
 #include "controlplane/net/http_response.h"
 #include "controlplane/net/tls_server_context.h"
+#include "controlplane/net/turn_stream_session.h"
+#include "controlplane/net/wss_admission.h"
 #include "controlplane/net/wss_tls_stream.h"
 
 namespace linegate::net {
@@ -39,18 +43,10 @@ using Request = http::request<http::empty_body>;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr Duration kAcceptBackoff = std::chrono::milliseconds(100);
+/// Enough for a browser's request or a TURN message.
+constexpr size_t kFirstBytes = 2048;
 /// A reader of files slower than this is cut.
 constexpr size_t kSlowestReaderBytesPerSecond = 16 * 1024;
-
-Endpoint ToEndpoint(const tcp::endpoint& endpoint) {
-  if (endpoint.address().is_v4())
-    return {IpAddress::V4(endpoint.address().to_v4().to_bytes()), endpoint.port()};
-  return {IpAddress::V6(endpoint.address().to_v6().to_bytes()), endpoint.port()};
-}
-
-tcp::endpoint FromEndpoint(const Endpoint& endpoint) {
-  return {asio::ip::make_address(endpoint.address.ToString()), endpoint.port};
-}
 
 std::string_view Field(const Request& request, http::field name) {
   const auto value = request[name];
@@ -118,7 +114,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Close(uint16_t code);
   /// Closes the socket; the coroutine ends with an error soon after.
   void Cut() {
-    beast::get_lowest_layer(ws_).close();
+    if (!handed_over_) beast::get_lowest_layer(ws_).close();
     timer_.cancel();
   }
   bool is_flow() const { return flow_.has_value(); }
@@ -131,6 +127,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::string_view extra_fields = {};
   };
 
+  awaitable<error_code> ReadFirstBytes();
+  bool HandOverIfTurn();
   awaitable<AfterRequest> ServeRequest(bool is_first);
   awaitable<AfterRequest> AnswerFile(const Request& request);
   awaitable<AfterRequest> Upgrade(const Request& request);
@@ -157,6 +155,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   asio::steady_timer timer_;  ///< pings; while closing, the deadline
   std::optional<sip::FlowToken> flow_;
   bool holds_flow_slot_ = false;
+  bool handed_over_ = false;       ///< the stream below `ws_` is gone
   std::deque<std::string> queue_;  ///< front: being written
   size_t queued_bytes_ = 0;
   std::optional<uint16_t> close_code_;
@@ -176,12 +175,40 @@ awaitable<void> Connection::Run(std::shared_ptr<Connection> self) {
     ++(error == beast::error::timeout ? self->counters().handshake_timeouts : self->counters().tls_failed);
     co_return;
   }
+  if (self->core_->options.on_turn) {
+    if (co_await self->ReadFirstBytes()) co_return;
+    if (self->HandOverIfTurn()) co_return;
+  }
   auto next = co_await self->ServeRequest(true);
   while (next == AfterRequest::kNext) {
     self->ExpireAfter(self->core_->options.http_idle_timeout);
     next = co_await self->ServeRequest(false);
   }
   if (next == AfterRequest::kUpgraded) co_await self->ReadMessages();
+}
+
+awaitable<error_code> Connection::ReadFirstBytes() {
+  const auto room = request_bytes_.prepare(kFirstBytes);
+  auto [error, bytes] = co_await ws_.next_layer().async_read_some(room, kAsTuple);
+  request_bytes_.commit(bytes);
+  if (error == beast::error::timeout) ++counters().handshake_timeouts;
+  co_return error;
+}
+
+bool Connection::HandOverIfTurn() {
+  const auto bytes = static_cast<const uint8_t*>(request_bytes_.data().data());
+  if (!TurnStreamSession::CouldOpen(bytes[0])) return false;
+  error_code error;
+  const tcp::endpoint local = beast::get_lowest_layer(ws_).socket().local_endpoint(error);
+  if (error) return true;
+  ++counters().turn_handed_over;
+  beast::get_lowest_layer(ws_).expires_never();
+  handed_over_ = true;
+  core_->options.on_turn(
+      std::make_unique<AsioByteStream<TlsStream>>(std::move(ws_.next_layer()),
+                                                  std::vector<uint8_t>(bytes, bytes + request_bytes_.size())),
+      ToEndpoint(local), source_);
+  return true;
 }
 
 awaitable<Connection::AfterRequest> Connection::ServeRequest(bool is_first) {
@@ -442,7 +469,9 @@ void Connection::End() {
 Status WssServer::Core::Load() {
   auto loaded_site = options.load_site();
   if (!loaded_site) return MakeUnexpected(std::move(loaded_site).error());
-  auto loaded_tls = MakeTlsServerContext(options.certificate_path, options.private_key_path);
+  auto loaded_tls =
+      MakeTlsServerContext(options.certificate_path, options.private_key_path,
+                           options.on_turn ? TlsApplications::kHttpAndTurn : TlsApplications::kHttp);
   if (!loaded_tls) return MakeUnexpected(std::move(loaded_tls).error());
   site = std::make_shared<const StaticSite>(std::move(*loaded_site));
   tls = std::make_shared<asio::ssl::context>(loaded_tls->release());

@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "controlplane/net/asio_runtime.h"
+#include "controlplane/net/byte_stream.h"
 #include "controlplane/net/http_static_site.h"
-#include "controlplane/net/wss_admission.h"
+#include "controlplane/net/source_limiter.h"
 #include "controlplane/sip/transport_events.h"
 #include "dataplane/base/net_address.h"
 #include "dataplane/base/result.h"
@@ -35,6 +36,10 @@ struct WssOptions {
   std::vector<std::string> allowed_origins;  ///< empty: any
   /// Builds the site at start and at each reload.
   std::function<Result<StaticSite>()> load_site = [] { return Result<StaticSite>(StaticSite()); };
+
+  /// Takes connections whose first decrypted byte belongs to TURN (RFC 7983); unset: they get 400 like other garbage.
+  std::function<void(std::unique_ptr<ByteStream> stream, const Endpoint& local, const Endpoint& remote)>
+      on_turn;
 
   Duration handshake_timeout = std::chrono::seconds(10);  ///< accept to complete HTTP request, TLS included
   Duration http_idle_timeout =
@@ -66,6 +71,7 @@ struct WssCounters {
 /// 7118), anything else is a file of the site (GET and HEAD).
 ///   connection -> TLS -> HTTP request -> answer, keep alive
 ///                                     -> 101 -> flow: OnFlowOpened, OnText..., OnFlowClosed
+///                     -> first byte is TURN's: `on_turn` has it from there
 /// A flow's token is never used again. Order of messages is kept both ways. What a stranger can grow is
 /// limited: connections and flows in total and per source, request, message and queue size, time for each
 /// step. Everything runs on the Runtime's thread.

@@ -21,6 +21,11 @@ class TlsStream : public boost::beast::ssl_stream<boost::beast::tcp_stream> {
   using boost::beast::ssl_stream<boost::beast::tcp_stream>::ssl_stream;
 };
 
+/// For AsioByteStream: Beast's streams have no lowest_layer().
+inline boost::asio::ip::tcp::socket::lowest_layer_type& SocketBelow(TlsStream& stream) {
+  return boost::beast::get_lowest_layer(stream).socket();
+}
+
 /// Swallows what the peer still sends until it closes: closing TCP with unread bytes resets the connection,
 /// and our last words would be lost with it.
 template <typename Handler>

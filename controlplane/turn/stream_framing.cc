@@ -23,6 +23,13 @@ void StreamFraming::Append(ByteView bytes) {
   buffer_.insert(buffer_.end(), bytes.begin() + ptrdiff_t(skipped), bytes.end());
 }
 
+std::vector<uint8_t> StreamFraming::TakeUnread() {
+  std::vector<uint8_t> unread(buffer_.begin() + ptrdiff_t(read_), buffer_.end());
+  buffer_.clear();
+  read_ = skip_bytes_ = 0;
+  return unread;
+}
+
 std::optional<StreamFrame> StreamFraming::Fail(StreamFault fault) {
   fault_ = fault;
   buffer_.clear();

@@ -44,6 +44,9 @@ class StreamFraming {
   /// The next complete message, valid until the next call of any function here.
   std::optional<StreamFrame> Next();
 
+  /// What was not given out: the stream goes on as something else (RFC 6062 section 5.4).
+  std::vector<uint8_t> TakeUnread();
+
   StreamFault fault() const { return fault_; }
   /// A message has begun and is not complete: how long that may last is the caller's timer.
   bool inside_message() const { return read_ < buffer_.size() || skip_bytes_ > 0; }

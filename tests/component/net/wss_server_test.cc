@@ -517,5 +517,32 @@ TEST_F(WssServerTest, EveryCutOfAValidHandshakeIsSurvived) {
   EXPECT_EQ(phone->ReadFrame()->payload, "\r\n");
 }
 
+TEST_F(WssServerTest, TurnSharesThePort) {
+  std::unique_ptr<ByteStream> taken;
+  Endpoint local, remote;
+  std::promise<std::string> first_bytes;
+  options_.on_turn = [&](std::unique_ptr<ByteStream> stream, const Endpoint& ours, const Endpoint& theirs) {
+    taken = std::move(stream), local = ours, remote = theirs;
+    taken->ReadSome([&](ByteView bytes) {
+      first_bytes.set_value(std::string(AsText(bytes)));
+      taken->Write({'y', 'e', 's'}, [](ByteStream::Outcome) {});
+    });
+  };
+  Start();
+  const std::string binding("\x00\x01\x00\x00\x21\x12\xa4\x42transaction!", 20);
+  TlsClient turn(endpoint_);
+  ASSERT_TRUE(turn.Handshake());
+  turn.Write(binding);
+  EXPECT_EQ(first_bytes.get_future().get(), binding);
+  EXPECT_EQ(turn.ReadUntil("yes"), "yes");
+  EXPECT_EQ(OnMain([&] { return local; }), endpoint_);
+  EXPECT_EQ(CountersOnceIdle().turn_handed_over, 1u);
+  TlsClient browser(endpoint_);
+  ASSERT_TRUE(browser.Handshake());
+  EXPECT_THAT(browser.Request(kGetPage), EndsWith("<p>page</p>"));
+  OnMain([&] { taken.reset(); });
+  EXPECT_TRUE(turn.WaitForClose());
+}
+
 }  // namespace
 }  // namespace linegate::net
