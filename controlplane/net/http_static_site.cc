@@ -79,7 +79,13 @@ Result<StaticSite> StaticSite::Load(const std::string& root) {
 }
 
 void StaticSite::Put(std::string path, StaticFile file) {
+  generated_.erase(path);
   files_.insert_or_assign(std::move(path), std::make_shared<const StaticFile>(std::move(file)));
+}
+
+void StaticSite::PutGenerated(std::string path, std::function<StaticFile()> generate) {
+  files_.erase(path);
+  generated_.insert_or_assign(std::move(path), std::move(generate));
 }
 
 std::shared_ptr<const StaticFile> StaticSite::Find(std::string_view target) const {
@@ -88,6 +94,9 @@ std::shared_ptr<const StaticFile> StaticSite::Find(std::string_view target) cons
   auto path = DecodePercent(target);
   if (!path) return nullptr;
   if (path->ends_with('/')) *path += "index.html";
+  if (const auto made = generated_.find(*path); made != generated_.end()) {
+    return std::make_shared<const StaticFile>(made->second());
+  }
   const auto found = files_.find(*path);
   return found == files_.end() ? nullptr : found->second;
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -35,13 +36,16 @@ class StaticSite {
 
   /// Adds or replaces a file that exists in memory only ("/config.json").
   void Put(std::string path, StaticFile file);
+  /// Adds or replaces a file that is made anew for each request.
+  void PutGenerated(std::string path, std::function<StaticFile()> generate);
   /// `target` as in the request line (RFC 9112 section 3.2, origin form). nullptr: 404. The file outlives the
   /// site.
   std::shared_ptr<const StaticFile> Find(std::string_view target) const;
-  size_t file_count() const { return files_.size(); }
+  size_t file_count() const { return files_.size() + generated_.size(); }
 
  private:
   std::map<std::string, std::shared_ptr<const StaticFile>, std::less<>> files_;
+  std::map<std::string, std::function<StaticFile()>, std::less<>> generated_;
 };
 
 /// By the file's suffix; "application/octet-stream" when unknown.

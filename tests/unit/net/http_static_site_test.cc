@@ -100,6 +100,19 @@ TEST(StaticSite, MemoryFileHidesTheFileOfThatName) {
   EXPECT_EQ(before->body, "1");
 }
 
+TEST(StaticSite, GeneratedFileIsMadeForEachRequest) {
+  StaticSite site;
+  site.Put("/config.json", {"application/json", "old"});
+  int made = 0;
+  site.PutGenerated("/config.json", [&] { return StaticFile{"application/json", std::to_string(++made)}; });
+  EXPECT_EQ(site.file_count(), 1u);
+  EXPECT_EQ(site.Find("/config.json?x")->body, "1");
+  EXPECT_EQ(site.Find("/config.json")->body, "2");
+  site.Put("/config.json", {"application/json", "fixed"});
+  EXPECT_EQ(site.Find("/config.json")->body, "fixed");
+  EXPECT_EQ(site.file_count(), 1u);
+}
+
 TEST(ContentType, IsUnknownWithoutSuffix) {
   EXPECT_EQ(ContentTypeOf("/LICENSE"), "application/octet-stream");
   EXPECT_EQ(ContentTypeOf("/a.b/c.svg"), "image/svg+xml");
