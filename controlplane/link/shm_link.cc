@@ -136,6 +136,12 @@ void ShmLink::NoteSequence(uint64_t sequence) {
   }
 }
 
+XdpDrops ShmLink::ReadXdpDrops() const {
+  const abi::LinkHeader& header = region_view_.header();
+  return {header.xdp_no_socket_pkts.load(std::memory_order_relaxed),
+          header.xdp_fragment_pkts.load(std::memory_order_relaxed)};
+}
+
 void ShmLink::ReadCounters(uint16_t worker, abi::WorkerCounters& out) const {
   abi::ReadCounters(region_view_.counters(worker), out);
 }

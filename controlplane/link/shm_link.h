@@ -29,6 +29,12 @@ class LinkHandler {
   virtual void OnDataplaneRestarted() = 0;
 };
 
+/// Packets for our ports that the XDP program dropped; at most a second old.
+struct XdpDrops {
+  uint64_t no_socket_pkts = 0;  ///< while no dataplane was bound
+  uint64_t fragment_pkts = 0;
+};
+
 struct LinkCounters {
   uint64_t malformed_records = 0;  ///< wrong size, unknown type, another worker's flow
   uint64_t command_ring_full = 0;
@@ -58,6 +64,7 @@ class ShmLink {
   uint64_t first_sequence() const { return first_sequence_; }
   /// Remembered in the region for our successor.
   void NoteSequence(uint64_t sequence);
+  XdpDrops ReadXdpDrops() const;
   void ReadCounters(uint16_t worker, abi::WorkerCounters& out) const;
   /// nullopt: the slot has served another flow since.
   std::optional<abi::FlowStats> ReadFlowStats(const abi::FlowRef& flow) const;

@@ -25,7 +25,9 @@ struct LinkHeader {
   alignas(128) std::atomic<uint64_t> last_command_sequence{0};  ///< the control plane continues above it
   uint8_t ice_key[16] =
       {};  ///< per-boot key of the ufrag permutation (base/ice_ufrag.h); dataplane writes, both read
-  uint64_t reserved[13] = {};
+  /// What the XDP programs of all interfaces dropped before any worker saw it; copied once a second.
+  std::atomic<uint64_t> xdp_no_socket_pkts{0}, xdp_fragment_pkts{0};
+  uint64_t reserved[11] = {};
 };
 static_assert(sizeof(LinkHeader) == 512);
 

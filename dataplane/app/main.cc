@@ -32,6 +32,14 @@ void SayXdpCounters(const NetworkPorts& network) {
   Say(text);
 }
 
+/// The same drops for `linegatectl drops`.
+void PublishXdpDrops(const NetworkPorts& network, abi::LinkHeader& header) {
+  const auto counters = network.ReadXdpCounters();
+  if (!counters) return;
+  header.xdp_no_socket_pkts.store((*counters)[LgXdp_kNoSocket], std::memory_order_relaxed);
+  header.xdp_fragment_pkts.store((*counters)[LgXdp_kFragment], std::memory_order_relaxed);
+}
+
 /// Serves until a signal comes. Everything it made is gone when it returns, or left for the next start.
 Status Serve(const settings::DataplaneSettings& settings, SharedMemory& memory, StopSignals& signals) {
   auto network = NetworkPorts::Open(settings);
@@ -46,8 +54,9 @@ Status Serve(const settings::DataplaneSettings& settings, SharedMemory& memory, 
   memory.Publish();
   Say("ready: " + std::to_string(settings.workers) + " worker(s), SRTP by " + workers.engine() + ", " +
       std::to_string(workers.adopted_flows()) + " flow(s) taken over");
-  while (!signals.WaitFor(std::chrono::seconds(1))) {
-  }
+  do {
+    PublishXdpDrops(*network, memory.link().header());
+  } while (!signals.WaitFor(std::chrono::seconds(1)));
   Say("stopping");
   workers.Stop();
   SayXdpCounters(*network);

@@ -31,6 +31,8 @@ TEST(GoldenOffsets, LinkHeaderKeepsEachCursorOnItsOwnLines) {
   EXPECT_EQ(offsetof(LinkHeader, dataplane_pid), 264u);
   EXPECT_EQ(offsetof(LinkHeader, last_command_sequence), 384u);
   EXPECT_EQ(offsetof(LinkHeader, ice_key), 392u);
+  EXPECT_EQ(offsetof(LinkHeader, xdp_no_socket_pkts), 408u);
+  EXPECT_EQ(offsetof(LinkHeader, xdp_fragment_pkts), 416u);
   EXPECT_EQ(offsetof(RingHeader, tail), 0u);
   EXPECT_EQ(offsetof(RingHeader, head), 128u);
   EXPECT_EQ(offsetof(RingHeader, capacity_bytes), 256u);

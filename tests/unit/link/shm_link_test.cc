@@ -153,6 +153,13 @@ TEST_F(ShmLinkTest, HeartbeatsTellLifeFromDeath) {
   EXPECT_EQ(view_->header().controlplane_heartbeat_ns.load(), ToNanoseconds(now_));
 }
 
+TEST_F(ShmLinkTest, ShowsWhatTheXdpProgramDropped) {
+  view_->header().xdp_no_socket_pkts = 7;
+  view_->header().xdp_fragment_pkts = 9;
+  EXPECT_EQ(link_->ReadXdpDrops().no_socket_pkts, 7u);
+  EXPECT_EQ(link_->ReadXdpDrops().fragment_pkts, 9u);
+}
+
 TEST_F(ShmLinkTest, SequencesContinueAboveThePredecessors) {
   EXPECT_EQ(link_->first_sequence(), 42u);
   link_->NoteSequence(50);
