@@ -319,6 +319,7 @@ void Gateway::HandleMediaEvent(TimePoint now, const session::MediaEvent& event) 
       return;
     case session::MediaEventType::kDtlsFailed:
     case session::MediaEventType::kConsentLost:
+    case session::MediaEventType::kNeverUp:
     case session::MediaEventType::kFlowRefused:
       break;
   }
@@ -358,7 +359,9 @@ void Gateway::PollLink() {
 
 /// A dataplane that stopped cleanly has unlinked its region and the next one makes another file.
 void Gateway::ReattachIfGone(TimePoint now) {
-  if (link_.dataplane_up(now)) {
+  const bool up = link_.dataplane_up(now);
+  media_->SetDataplaneUp(up);
+  if (up) {
     dataplane_seen_ = now;
     return;
   }
@@ -370,6 +373,7 @@ void Gateway::ReattachIfGone(TimePoint now) {
                                     config_.media.relays_per_worker);
   if (!link || !link->dataplane_up(now)) return;
   link_ = std::move(link).value();
+  media_->SetDataplaneUp(true);
   OnDataplaneRestarted();
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -34,6 +35,9 @@ class Gateway final : private net::WssHandler, private link::LinkHandler {
 
   /// SIGHUP: certificate and page are read again. Everything else needs a restart, and the log says so.
   void Reload();
+  /// SIGTERM: ends every call with BYE, then closes the connections with 1001; new calls get 503. Calls `done`
+  /// when all that is over, after 2.5 s at the latest, or at once when asked a second time.
+  void Shutdown(std::function<void()> done);
 
  private:
   Gateway(net::Runtime& runtime, ops::Config config, link::ShmLink link);
@@ -70,6 +74,10 @@ class Gateway final : private net::WssHandler, private link::LinkHandler {
   void EndCallsWithoutMedia(TimePoint now);
   void ForgetCallsOfPredecessor();
 
+  // gateway_shutdown.cc
+  void AwaitCallsEnd(std::function<void()> done);
+  void AwaitConnectionsEnd(std::function<void()> done, TimePoint limit);
+
   // gateway_views.cc: what linegatectl shows.
   void RegisterViews();
   nlohmann::json DropsJson() const;
@@ -96,6 +104,7 @@ class Gateway final : private net::WssHandler, private link::LinkHandler {
   bool link_moved_ = false;
   bool next_hops_moved_ = false;  ///< a look at all of them is posted
   TimePoint last_attach_attempt_{};
+  std::optional<TimePoint> shutdown_began_;
   TimePoint dataplane_seen_ = MonotonicNow();
 };
 

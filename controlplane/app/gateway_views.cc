@@ -111,6 +111,9 @@ Json Gateway::DropsJson() const {
       sum = (sum.is_null() ? uint64_t(0) : sum.get<uint64_t>()) + all.counters[abi::kCounterInfo[i].id];
     }
   }
+  const link::XdpDrops xdp = link_.ReadXdpDrops();
+  packets["xdp_no_socket"] = xdp.no_socket_pkts;
+  packets["xdp_fragment"] = xdp.fragment_pkts;
   web_->counters().ForEach([&](std::string_view name, std::string_view, uint64_t value) {
     signalling["web_" + std::string(name)] = value;
   });
@@ -122,6 +125,11 @@ Json Gateway::DropsJson() const {
   core_->counters().ForEach([&](std::string_view name, std::string_view, uint64_t value) {
     signalling["sip_" + std::string(name)] = value;
   });
+  const session::MediaCounters& media = media_->counters();
+  signalling["media_dtls_failed"] = media.dtls_failed;
+  signalling["media_consent_lost"] = media.consent_lost;
+  signalling["media_never_up"] = media.never_up;
+  signalling["media_flow_refused"] = media.flow_refused;
   if (trunk_ != nullptr) {
     const net::TrunkCounters trunk = trunk_->counters();
     signalling["trunk_foreign_packets_dropped"] = trunk.foreign_packets_dropped;

@@ -58,7 +58,7 @@ int Run(const linegate::ops::Config& config) {
   }
   runtime.OnSignals({SIGINT, SIGTERM, SIGHUP}, [&](int signal) {
     if (signal == SIGHUP) return (*gateway)->Reload();
-    runtime.Stop();
+    (*gateway)->Shutdown([&] { runtime.Stop(); });
   });
   if (auto became = linegate::app::BecomeUser(config.media.controlplane_user, config.state_directory);
       !became) {

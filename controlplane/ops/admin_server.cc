@@ -19,6 +19,8 @@ namespace {
 using nlohmann::json;
 
 constexpr int kBacklog = 8;
+/// Without a free descriptor the waiting client keeps the socket readable: we look away for this long.
+constexpr Duration kAcceptPause = std::chrono::milliseconds(200);
 
 Unexpected<Error> SystemError(const std::string& path) { return Fail(path + ": " + std::strerror(errno)); }
 
@@ -81,12 +83,13 @@ AdminServer::AdminServer(net::Runtime& runtime, std::string socket_path, int lis
       socket_path_(std::move(socket_path)),
       listen_fd_(listen_fd),
       idle_timeout_(idle_timeout) {
-  listen_watch_ = runtime_.Watch(listen_fd_, net::FdEvent::kReadable, [this] { Accept(); });
+  Listen();
 }
 
 AdminServer::~AdminServer() {
   while (!connections_.empty()) Drop(*connections_.begin()->second);
   runtime_.Unwatch(listen_watch_);
+  runtime_.Cancel(accept_pause_);
   close(listen_fd_);
   unlink(socket_path_.c_str());
 }
@@ -95,9 +98,18 @@ void AdminServer::Register(std::string command, AdminHandler handler) {
   handlers_.insert_or_assign(std::move(command), std::move(handler));
 }
 
+void AdminServer::Listen() {
+  listen_watch_ = runtime_.Watch(listen_fd_, net::FdEvent::kReadable, [this] { Accept(); });
+}
+
 void AdminServer::Accept() {
   const int fd = accept4(listen_fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (fd < 0) return;
+  if (fd < 0) {
+    if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) return;
+    runtime_.Unwatch(listen_watch_);
+    accept_pause_ = runtime_.CallAfter(kAcceptPause, [this] { Listen(); });
+    return;
+  }
   if (connections_.size() >= kMaxConnections) {
     close(fd);
     return;

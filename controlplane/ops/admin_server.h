@@ -39,6 +39,7 @@ class AdminServer {
  private:
   struct Connection;
   AdminServer(net::Runtime& runtime, std::string socket_path, int listen_fd, Duration idle_timeout);
+  void Listen();
   void Accept();
   void OnReadable(Connection& connection);
   void OnWritable(Connection& connection);
@@ -53,6 +54,7 @@ class AdminServer {
   int listen_fd_;
   Duration idle_timeout_;
   net::WatchId listen_watch_;
+  net::TimerId accept_pause_;
   std::map<std::string, AdminHandler, std::less<>> handlers_;
   std::map<int, std::unique_ptr<Connection>> connections_;
 };

@@ -43,6 +43,7 @@ struct MediaLeg {
   ice::Credentials ice;   ///< kWebRtc; [previous] serves checks that are under way during an ICE restart
   ice::Credentials previous_ice;
   std::unique_ptr<DtlsAssociation> dtls;  ///< kWebRtc
+  std::optional<TimePoint> connect_by;    ///< kWebRtc: answered, DTLS not up yet
   uint32_t own_ssrc = 0;
 
   // What we say.

@@ -19,6 +19,7 @@ enum class MediaEventType : uint8_t {
   kMediaUp,      ///< the browser leg's DTLS finished and its keys are on the way to the workers
   kDtlsFailed,   ///< the leg can never carry media (fingerprint, profile, time-out): end the call
   kConsentLost,  ///< the browser is gone: end the call
+  kNeverUp,      ///< no DTLS within MediaSessions::kConnectLimit of the answer: end the call
   kFlowRefused,  ///< the dataplane refused what the leg needs: end the call
 };
 

@@ -29,4 +29,10 @@ void MediaPortPool::Release(uint16_t worker, uint16_t rtp_port, TimePoint now) {
   --in_use_;
 }
 
+void MediaPortPool::ReleaseUnused(uint16_t worker, uint16_t rtp_port) {
+  LG_ASSERT(worker < free_.size() && in_use_ > 0);
+  free_[worker].push_front({rtp_port, TimePoint::min()});
+  --in_use_;
+}
+
 }  // namespace linegate::session

@@ -24,6 +24,9 @@ class MediaPortPool {
   std::optional<uint16_t> Acquire(uint16_t worker, TimePoint now);
   /// Pre: `rtp_port` came from Acquire(worker).
   void Release(uint16_t worker, uint16_t rtp_port, TimePoint now);
+  /// For a pair that no packet was ever let in on: it needs no rest, or who fails to call often enough
+  /// would have every pair resting.
+  void ReleaseUnused(uint16_t worker, uint16_t rtp_port);
   size_t in_use() const { return in_use_; }
 
  private:

@@ -104,7 +104,7 @@ void MediaSessions::ReleaseResources(MediaLeg& leg) {
     return;
   }
   slots_.Release(leg.flow);
-  if (leg.rtp_port != 0) ports_.Release(leg.worker, leg.rtp_port, now_);
+  if (leg.rtp_port != 0) ports_.ReleaseUnused(leg.worker, leg.rtp_port);
 }
 
 /// Ends the join of `leg`: what came from its partner has nowhere to go any more.
@@ -125,6 +125,7 @@ void MediaSessions::CloseLeg(LegId id) {
     if (other.exchange && other.exchange->offerer == id) other.exchange.reset();
   }
   ReleaseResources(*leg);
+  SetConnectLimit(*leg, std::nullopt);
   if (const auto timer = dtls_timer_of_.find(id); timer != dtls_timer_of_.end()) {
     dtls_timers_.erase({timer->second, id});
     dtls_timer_of_.erase(timer);
@@ -225,6 +226,7 @@ void MediaSessions::HandleTimeout(TimePoint now) {
     leg.dtls->HandleTimeout(now_);
     AfterDtls(leg);
   }
+  EndUnconnected();
 }
 
 void MediaSessions::OnNextHopChanged() {
@@ -239,7 +241,10 @@ void MediaSessions::ReprogramAll() { commands_.ReprogramAll(); }
 
 void MediaSessions::AgreeDtls(MediaLeg& leg, dtls::Role role) {
   if (!leg.fingerprint) return;
-  if (leg.dtls->Agree(now_, role, *leg.fingerprint)) leg.media_up = leg.failed = false;
+  if (leg.dtls->Agree(now_, role, *leg.fingerprint)) {
+    leg.media_up = leg.failed = false;
+    SetConnectLimit(leg, now_ + kConnectLimit);
+  }
   AfterDtls(leg);
 }
 
@@ -259,10 +264,12 @@ void MediaSessions::AfterDtls(MediaLeg& leg) {
   }
   if (leg.dtls->state() == dtls::State::kConnected && !leg.media_up) {
     leg.media_up = true;
+    SetConnectLimit(leg, std::nullopt);
     InstallKeys(leg);
     Report(leg, MediaEventType::kMediaUp, {});
   } else if (leg.dtls->state() == dtls::State::kFailed && !leg.failed) {
     leg.failed = true;
+    SetConnectLimit(leg, std::nullopt);
     Report(leg, MediaEventType::kDtlsFailed, leg.dtls->failure());
   }
   ScheduleDtls(leg);
@@ -290,7 +297,39 @@ void MediaSessions::ScheduleDtls(const MediaLeg& leg) {
   }
 }
 
+void MediaSessions::SetConnectLimit(MediaLeg& leg, std::optional<TimePoint> connect_by) {
+  if (leg.connect_by) connect_limits_.erase({*leg.connect_by, leg.id});
+  leg.connect_by = connect_by;
+  if (connect_by) connect_limits_.insert({*connect_by, leg.id});
+}
+
+void MediaSessions::EndUnconnected() {
+  while (!connect_limits_.empty() && connect_limits_.begin()->first <= now_) {
+    MediaLeg& leg = *FindLeg(connect_limits_.begin()->second);
+    leg.failed = true;
+    SetConnectLimit(leg, std::nullopt);
+    Report(leg, MediaEventType::kNeverUp,
+           leg.dtls->path() ? "DTLS did not finish" : "no connectivity check came");
+  }
+}
+
 void MediaSessions::Report(MediaLeg& leg, MediaEventType type, std::string reason) {
+  switch (type) {
+    case MediaEventType::kMediaUp:
+      break;
+    case MediaEventType::kDtlsFailed:
+      ++counters_.dtls_failed;
+      break;
+    case MediaEventType::kConsentLost:
+      ++counters_.consent_lost;
+      break;
+    case MediaEventType::kNeverUp:
+      ++counters_.never_up;
+      break;
+    case MediaEventType::kFlowRefused:
+      ++counters_.flow_refused;
+      break;
+  }
   outputs_.push_back(MediaEvent{leg.call, leg.id, type, std::move(reason)});
 }
 
@@ -310,6 +349,8 @@ std::optional<TimePoint> MediaSessions::NextTimeout() const {
   std::optional<TimePoint> next = commands_.NextTimeout();
   if (!dtls_timers_.empty() && (!next || dtls_timers_.begin()->first < *next))
     next = dtls_timers_.begin()->first;
+  if (!connect_limits_.empty() && (!next || connect_limits_.begin()->first < *next))
+    next = connect_limits_.begin()->first;
   return next;
 }
 

@@ -57,6 +57,8 @@ struct MediaConfig {
 class MediaSessions final : public sip::MediaBroker {
  public:
   static constexpr size_t kMaxLegsPerCall = 32;
+  /// From the answer to the end of DTLS. A browser gives up earlier; this is for one that went away meanwhile.
+  static constexpr Duration kConnectLimit = std::chrono::seconds(30);
 
   /// References must outlive the object. Errors: a realm name that is not in `settings`, a web realm without
   /// webrtc_port, a SIP realm without rtp_ports.
@@ -65,6 +67,7 @@ class MediaSessions final : public sip::MediaBroker {
                                                        NextHopTable& next_hops, UfragMaker make_ufrag);
 
   // --- sip::MediaBroker ---
+  bool IsReady() const override { return dataplane_up_; }
   sip::CallId OpenCall() override;
   sip::LegId OpenLeg(sip::CallId call, sip::LegKind kind) override;
   sip::MediaResult<std::string> RelayOffer(sip::LegId from, sip::LegId to, std::string_view sdp) override;
@@ -76,6 +79,7 @@ class MediaSessions final : public sip::MediaBroker {
   void CloseCall(sip::CallId call) override;
 
   // --- inputs ---
+  void SetDataplaneUp(bool up) { dataplane_up_ = up; }
   /// Sets the time that broker calls happen at; never goes back.
   void AdvanceTo(TimePoint now);
   void HandleCommandDone(TimePoint now, const abi::CommandDone& done);
@@ -97,6 +101,7 @@ class MediaSessions final : public sip::MediaBroker {
 
   // --- statistics ---
   MediaTotals totals() const;
+  const MediaCounters& counters() const { return counters_; }
   std::vector<CallView> Calls(Redaction redaction) const;
 
  private:
@@ -145,6 +150,8 @@ class MediaSessions final : public sip::MediaBroker {
   void AfterDtls(MediaLeg& leg);
   void InstallKeys(MediaLeg& leg);
   void ScheduleDtls(const MediaLeg& leg);
+  void SetConnectLimit(MediaLeg& leg, std::optional<TimePoint> connect_by);
+  void EndUnconnected();
   void Report(MediaLeg& leg, MediaEventType type, std::string reason);
 
   // flow_programming.cc
@@ -161,6 +168,7 @@ class MediaSessions final : public sip::MediaBroker {
   std::string own_fingerprint_;
 
   TimePoint now_;
+  bool dataplane_up_ = true;
   FlowSlotPool slots_;
   MediaPortPool ports_;
   FlowCommandQueue commands_;
@@ -170,7 +178,9 @@ class MediaSessions final : public sip::MediaBroker {
   std::map<FlowKey, Releasing> releasing_;
   std::set<std::pair<TimePoint, sip::LegId>> dtls_timers_;
   std::map<sip::LegId, TimePoint> dtls_timer_of_;
+  std::set<std::pair<TimePoint, sip::LegId>> connect_limits_;
   std::deque<Output> outputs_;  ///< datagrams and events; commands come from commands_
+  MediaCounters counters_;
   uint64_t next_call_id_ = 1;
   uint64_t next_leg_id_ = 1;
 };

@@ -33,4 +33,12 @@ struct MediaTotals {
   size_t rtp_port_pairs = 0;
 };
 
+/// Legs that came to an end before their call did, by reason.
+struct MediaCounters {
+  uint64_t dtls_failed = 0;
+  uint64_t consent_lost = 0;
+  uint64_t never_up = 0;
+  uint64_t flow_refused = 0;
+};
+
 }  // namespace linegate::session

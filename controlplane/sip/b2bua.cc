@@ -6,6 +6,7 @@
 #include "controlplane/sip/auth_gate.h"
 #include "controlplane/sip/call_directory.h"
 #include "controlplane/sip/registration_desk.h"
+#include "controlplane/sip/request_check.h"
 #include "controlplane/sip/request_relay.h"
 #include "controlplane/sip/routing.h"
 #include "controlplane/sip/signalling_context.h"
@@ -15,34 +16,6 @@ namespace linegate::sip {
 namespace {
 
 constexpr Duration kSweepInterval = std::chrono::seconds(10);
-
-/// Why a request cannot be looked at any further.
-struct Defect {
-  int status;
-  std::string_view reason;
-  uint64_t B2buaCounters::*counter;
-};
-
-/// RFC 3261 section 8.1.1: the mandatory headers; then our own limits.
-std::optional<Defect> FindDefect(const Message& request, const B2buaLimits& limits) {
-  if (request.headers.size() > limits.max_headers)
-    return Defect{513, "Too Many Headers", &B2buaCounters::oversized};
-  for (const HeaderField& field : request.headers)
-    if (field.value.size() > limits.max_header_value_bytes)
-      return Defect{513, "Header Too Long", &B2buaCounters::oversized};
-  const auto from = request.Get("From");
-  const auto cseq = ParseCSeq(request.Get("CSeq").value_or(""));
-  const bool complete = from && GetTag(*from) && ParseNameAddr(*from) && request.Get("To") &&
-                        ParseNameAddr(*request.Get("To")) && !request.Get("Call-ID").value_or("").empty();
-  if (!complete || !cseq || cseq->method != request.method)
-    return Defect{400, "Missing Or Malformed Header", &B2buaCounters::malformed};
-  for (const std::string_view singleton : {"From", "To", "Call-ID", "CSeq", "Max-Forwards"})
-    if (request.GetAll(singleton).size() > 1)
-      return Defect{400, "Repeated Header", &B2buaCounters::malformed};
-  if (request.method == "INVITE" && ContactUri(request).empty())
-    return Defect{400, "Missing Contact", &B2buaCounters::malformed};
-  return std::nullopt;
-}
 
 }  // namespace
 
@@ -56,7 +29,8 @@ class B2bua::Core {
         router_(config_, bindings, flows_),
         gate_(context_, hashes),
         desk_(context_, router_, gate_, bindings, flows_),
-        requests_(context_) {}
+        requests_(context_),
+        calls_(config_.limits) {}
 
   void Handle(TimePoint now, const Event& event) {
     if (!next_sweep_) next_sweep_ = now + kSweepInterval;
@@ -65,6 +39,7 @@ class B2bua::Core {
   void HandleTimeout(TimePoint now);
   std::optional<TimePoint> NextTimeout() const;
   void EndCall(TimePoint now, CallId media);
+  void Shutdown(TimePoint now);
 
   SignallingContext& context() { return context_; }
   const SignallingContext& context() const { return context_; }
@@ -83,6 +58,7 @@ class B2bua::Core {
   void HandleInDialog(TimePoint now, const RequestReceived& event);
   void HandleOutOfDialog(TimePoint now, const RequestReceived& event);
   void HandleInvite(TimePoint now, const RequestReceived& event, const Route& route);
+  bool HasRoomFor(TimePoint now, const RequestReceived& event, bool unproven);
   void PassOn(const RequestReceived& event, const Route& route);
   void AnswerOptions(const RequestReceived& event);
   void ApplyBindings(TimePoint now, const std::vector<RegistrationDesk::Bound>& bound);
@@ -100,6 +76,7 @@ class B2bua::Core {
   RequestRelay requests_;
   CallDirectory calls_;
   uint64_t last_call_ = 0;
+  bool shutting_down_ = false;
   std::optional<TimePoint> next_sweep_;
 };
 
@@ -188,6 +165,11 @@ void B2bua::Core::HandleInvite(TimePoint now, const RequestReceived& event, cons
   if (BodyKindOf(event.request) == BodyKind::kMultipartWithSdp)
     return context_.Refuse(event.transaction, event.request, 415, "Unsupported Media Type",
                            {{"Accept", "application/sdp"}});
+  if (shutting_down_ || !context_.media.IsReady()) {
+    ++(shutting_down_ ? context_.counters.shutting_down : context_.counters.media_not_ready);
+    return context_.Refuse(event.transaction, event.request, 503,
+                           shutting_down_ ? "Shutting Down" : "Media Not Available", {{"Retry-After", "10"}});
+  }
   std::optional<CallDirectory::RetryKey> retry_key;
   if (browser != nullptr) {
     retry_key = {browser->flow, names.call_id, names.remote_tag};
@@ -197,15 +179,15 @@ void B2bua::Core::HandleInvite(TimePoint now, const RequestReceived& event, cons
       return calls_.Update(challenged->key());
     }
   }
-  if (calls_.size() >= config_.limits.max_calls ||
-      (browser != nullptr && calls_.CountOfFlow(browser->flow) >= config_.limits.max_calls_per_flow)) {
-    ++context_.counters.over_limit;
+  const std::string token = CallerToken(now, event);
+  // In a local domain the caller has shown its password by now.
+  const bool unproven = browser != nullptr && token.empty() && std::holds_alternative<RouteToTrunk>(route);
+  if (!HasRoomFor(now, event, unproven))
     return context_.Refuse(event.transaction, event.request, 503, "Too Many Calls", {{"Retry-After", "10"}});
-  }
   ++context_.counters.calls_started;
   const CallKey key(++last_call_);
-  const std::string token = CallerToken(now, event);
   Call& call = calls_.Add(std::make_unique<Call>(context_, key, now, event, token), retry_key);
+  if (unproven) calls_.unproven().Add(key, browser->flow, event.source.address);
   if (browser != nullptr) calls_.Attach(key, browser->flow);
   calls_.Attach(key, token);
   if (const auto* contacts = std::get_if<RouteToContacts>(&route)) {
@@ -223,6 +205,27 @@ void B2bua::Core::HandleInvite(TimePoint now, const RequestReceived& event, cons
     call.RingTrunk(now);
   }
   calls_.Update(key);
+}
+
+bool B2bua::Core::HasRoomFor(TimePoint now, const RequestReceived& event, bool unproven) {
+  const auto* browser = std::get_if<WssPeer>(&event.from);
+  if (calls_.size() >= config_.limits.max_calls ||
+      (browser != nullptr && calls_.CountOfFlow(browser->flow) >= config_.limits.max_calls_per_flow)) {
+    ++context_.counters.over_limit;
+    return false;
+  }
+  if (!unproven) return true;
+  const auto [admitted, evict] = calls_.unproven().Admit(browser->flow, event.source.address);
+  if (!admitted) {
+    ++context_.counters.unproven_over_limit;
+    return false;
+  }
+  if (Call* oldest = evict ? calls_.Find(*evict) : nullptr) {
+    ++context_.counters.unproven_evicted;
+    oldest->End(now, {});
+    calls_.Update(*evict);
+  }
+  return true;
 }
 
 void B2bua::Core::PassOn(const RequestReceived& event, const Route& route) {
@@ -356,6 +359,16 @@ void B2bua::Core::EndCall(TimePoint now, CallId media) {
   calls_.Update(key);
 }
 
+void B2bua::Core::Shutdown(TimePoint now) {
+  shutting_down_ = true;
+  std::vector<CallKey> keys;
+  calls_.ForEach([&](const Call& call) { keys.push_back(call.key()); });
+  for (const CallKey key : keys) {
+    if (Call* call = calls_.Find(key)) call->End(now, "SIP;cause=503;text=\"Shutting down\"");
+    calls_.Update(key);
+  }
+}
+
 std::vector<RegistrationSummary> B2bua::Core::Registrations(TimePoint now) const {
   std::vector<RegistrationSummary> summaries;
   for (const registrar::Binding& binding : bindings_.All(now))
@@ -375,6 +388,7 @@ void B2bua::HandleTimeout(TimePoint now) { core_->HandleTimeout(now); }
 std::optional<TimePoint> B2bua::NextTimeout() const { return core_->NextTimeout(); }
 std::optional<Action> B2bua::PollAction() { return core_->context().PollAction(); }
 void B2bua::EndCall(TimePoint now, CallId call) { core_->EndCall(now, call); }
+void B2bua::Shutdown(TimePoint now) { core_->Shutdown(now); }
 const B2buaCounters& B2bua::counters() const { return core_->context().counters; }
 size_t B2bua::call_count() const { return core_->calls().size(); }
 std::vector<RegistrationSummary> B2bua::Registrations(TimePoint now) const {

@@ -62,6 +62,9 @@ class B2bua {
   /// Media died (consent lost, DTLS failed) or an operator hung up: BYE or the failure response to both
   /// sides. Unknown ids are ignored.
   void EndCall(TimePoint now, CallId call);
+  /// Ends every call as EndCall does and takes no new one (503): call_count() says when it is done.
+  /// Registrations stay: a stored contact rings again with the next process (design D8).
+  void Shutdown(TimePoint now);
 
   const B2buaCounters& counters() const;
   std::vector<CallSummary> Calls() const;

@@ -33,10 +33,13 @@ struct DomainConfig {
 struct B2buaLimits {
   size_t max_calls = 50'000;
   size_t max_calls_per_flow = 32;
-  size_t max_branches_per_call = 10;      ///< contacts rung in parallel
-  size_t max_forks_per_branch = 8;        ///< early dialogs behind one INVITE of ours
-  size_t max_requests_per_call = 64;      ///< in-dialog requests waiting for their final response
-  size_t max_relayed_requests = 100'000;  ///< out-of-dialog requests waiting for their final response
+  size_t max_unproven_calls = 256;            ///< see UnprovenCalls
+  size_t max_unproven_calls_per_flow = 4;     ///< a page places one call at a time, or redials
+  size_t max_unproven_calls_per_source = 64;  ///< a call centre behind one NAT is one source
+  size_t max_branches_per_call = 10;          ///< contacts rung in parallel
+  size_t max_forks_per_branch = 8;            ///< early dialogs behind one INVITE of ours
+  size_t max_requests_per_call = 64;          ///< in-dialog requests waiting for their final response
+  size_t max_relayed_requests = 100'000;      ///< out-of-dialog requests waiting for their final response
   size_t max_headers = 256;
   size_t max_header_value_bytes = 8192;
   size_t max_auth_failures_per_flow = 20;

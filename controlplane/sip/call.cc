@@ -66,8 +66,16 @@ void Call::TakeInvite(const RequestReceived& invite) {
   invite_ = invite.request;
   invite_transaction_ = invite.transaction;
   invite_answered_ = false;
-  invite_transactions_.push_back(invite.transaction);
   caller().dialog.remote_cseq = InviteCSeq();
+}
+
+std::vector<ServerTransactionId> Call::OpenInvites() const {
+  std::vector<ServerTransactionId> open = {invite_transaction_};
+  for (const Relay& relay : relays_)
+    if (relay.server && relay.request.method == "INVITE") open.push_back(*relay.server);
+  for (const AckWait& wait : ack_waits_)
+    if (wait.server != invite_transaction_) open.push_back(wait.server);
+  return open;
 }
 
 uint32_t Call::InviteCSeq() const {

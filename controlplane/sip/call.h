@@ -81,7 +81,10 @@ class Call {
   TimePoint started_at() const { return started_at_; }
   const Message& invite() const { return invite_; }
   const Peer& caller_peer() const { return parties_.front()->dialog.peer; }
-  const std::vector<ServerTransactionId>& invite_transactions() const { return invite_transactions_; }
+  /// INVITEs of the peers that a CANCEL or a missing ACK may still be about.
+  std::vector<ServerTransactionId> OpenInvites() const;
+  /// The callee's side has taken the call further than a challenge, or it is over.
+  bool proven() const { return proven_ || (!IsSetUp() && state_ != State::kChallenged); }
 
  private:
   using PartyIndex = size_t;
@@ -93,6 +96,9 @@ class Call {
     std::string token;           ///< registration of the browser, for its next connection
     size_t branch = 0;           ///< callees
     std::string relayed_answer;  ///< the callee's SDP answer to the initial offer, once it was relayed
+    /// CSeq of a re-INVITE of this party that got 491. JsSIP (3.13) sends its second attempt under the same
+    /// number, and the ACK of that one under a later one.
+    std::optional<uint32_t> glared_cseq;
     bool connected = true;       ///< false: its connection closed, not yet back
     bool bye_after_ack = false;  ///< RFC 3261 section 15: no BYE to a caller that has not acknowledged
   };
@@ -177,6 +183,7 @@ class Call {
   // call_in_dialog.cc
   void HandleAck(TimePoint now, PartyIndex from, const Message& ack);
   void HandleBye(TimePoint now, PartyIndex from, const RequestReceived& event);
+  void RefuseWithGlare(PartyIndex from, const RequestReceived& event);
   bool RefuseGlare(PartyIndex from, const RequestReceived& event);
   void AnswerOurselves(const RequestReceived& event);
   void RelayRequest(PartyIndex from, PartyIndex to, const RequestReceived& event);
@@ -208,7 +215,7 @@ class Call {
   Message invite_;  ///< the caller's, of the latest attempt
   ServerTransactionId invite_transaction_;
   bool invite_answered_ = false;  ///< a final response was sent
-  std::vector<ServerTransactionId> invite_transactions_;
+  bool proven_ = false;           ///< a 18x or 2xx came
   std::vector<std::unique_ptr<Party>> parties_;
   std::vector<Branch> branches_;
   PartyIndex chosen_ = kCaller;  ///< kCaller: nobody yet

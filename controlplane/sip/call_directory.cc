@@ -37,9 +37,15 @@ void CallDirectory::Update(CallKey key) {
   if (found == calls_.end()) return;
   Entry& entry = found->second;
   if (entry.call->done()) return Remove(found);
-  const auto& transactions = entry.call->invite_transactions();
-  for (; entry.transactions_filed < transactions.size(); ++entry.transactions_filed)
-    by_invite_[transactions[entry.transactions_filed]] = key;
+  if (entry.call->proven())
+    unproven_.Remove(key);
+  else
+    unproven_.SetChallenged(key, entry.call->state() == Call::State::kChallenged);
+  if (auto invites = entry.call->OpenInvites(); invites != entry.invites) {
+    for (const ServerTransactionId transaction : entry.invites) by_invite_.erase(transaction);
+    for (const ServerTransactionId transaction : invites) by_invite_[transaction] = key;
+    entry.invites = std::move(invites);
+  }
   const auto deadline = entry.call->NextTimeout();
   if (deadline == entry.deadline) return;
   if (entry.deadline) deadlines_.erase({*entry.deadline, key});
@@ -50,8 +56,8 @@ void CallDirectory::Update(CallKey key) {
 void CallDirectory::Remove(std::map<CallKey, Entry>::iterator found) {
   const CallKey key = found->first;
   Entry& entry = found->second;
-  for (const ServerTransactionId transaction : entry.call->invite_transactions())
-    by_invite_.erase(transaction);
+  for (const ServerTransactionId transaction : entry.invites) by_invite_.erase(transaction);
+  unproven_.Remove(key);
   for (const FlowToken flow : entry.flows) EraseFrom(by_flow_, flow, key);
   for (const std::string& token : entry.tokens) EraseFrom(by_token_, token, key);
   if (entry.deadline) deadlines_.erase({*entry.deadline, key});

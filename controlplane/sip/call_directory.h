@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "controlplane/sip/call.h"
+#include "controlplane/sip/unproven_calls.h"
 
 namespace linegate::sip {
 
@@ -22,6 +23,8 @@ class CallDirectory {
     std::string from_tag;
     friend auto operator<=>(const RetryKey&, const RetryKey&) = default;
   };
+
+  explicit CallDirectory(const B2buaLimits& limits) : unproven_(limits) {}
 
   Call& Add(std::unique_ptr<Call> call, const std::optional<RetryKey>& retry_key);
   /// After every event given to a call: removes it when it is done, else files its deadline and new
@@ -42,6 +45,8 @@ class CallDirectory {
   /// Calls whose deadline has come.
   std::vector<CallKey> Expired(TimePoint now) const;
   size_t size() const { return calls_.size(); }
+  /// Update takes out who is proven meanwhile.
+  UnprovenCalls& unproven() { return unproven_; }
   template <typename Visitor>
   void ForEach(Visitor&& visit) const {
     for (const auto& [key, entry] : calls_) visit(*entry.call);
@@ -51,7 +56,7 @@ class CallDirectory {
   struct Entry {
     std::unique_ptr<Call> call;
     std::optional<TimePoint> deadline;
-    size_t transactions_filed = 0;
+    std::vector<ServerTransactionId> invites;  ///< filed in by_invite_
     std::set<FlowToken> flows;
     std::set<std::string, std::less<>> tokens;
     std::optional<RetryKey> retry_key;
@@ -65,6 +70,7 @@ class CallDirectory {
   std::map<RetryKey, CallKey> by_retry_key_;
   std::map<CallId, CallKey> by_media_;
   std::set<std::pair<TimePoint, CallKey>> deadlines_;
+  UnprovenCalls unproven_;
 };
 
 }  // namespace linegate::sip

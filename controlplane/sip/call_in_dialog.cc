@@ -38,11 +38,13 @@ void Call::HandleRequest(TimePoint now, const DialogKey& key, const RequestRecei
   if (method == "ACK") return HandleAck(now, from, event.request);
   // RFC 3261 section 12.2.2: lower means out of order. Gaps are fine: a challenge may have eaten a number.
   const uint32_t cseq = CSeqOf(event.request).number;
-  if (cseq <= dialog.remote_cseq) {
+  const bool second_attempt = method == "INVITE" && (*found)->glared_cseq == cseq;
+  if (cseq <= dialog.remote_cseq && !second_attempt) {
     ++context_.counters.stale_cseq;
     return Refuse(event, 500, "CSeq Out Of Order", {{"Retry-After", "1"}});
   }
-  dialog.remote_cseq = cseq;
+  dialog.remote_cseq = std::max(dialog.remote_cseq, cseq);
+  if (method == "INVITE") (*found)->glared_cseq.reset();
   if (method == "BYE") return HandleBye(now, from, event);
   if (state_ == State::kEnding || state_ == State::kChallenged)
     return Refuse(event, 481, "Call/Transaction Does Not Exist");
@@ -53,6 +55,12 @@ void Call::HandleRequest(TimePoint now, const DialogKey& key, const RequestRecei
   const bool nobody = from == kCaller ? chosen_ == kCaller : !IsSetUp() && from != chosen_;
   if (nobody) return Refuse(event, 481, "Call/Transaction Does Not Exist");
   RelayRequest(from, to, event);
+}
+
+void Call::RefuseWithGlare(PartyIndex from, const RequestReceived& event) {
+  ++context_.counters.glare;
+  if (event.request.method == "INVITE") parties_[from]->glared_cseq = CSeqOf(event.request).number;
+  Refuse(event, 491, "Request Pending");
 }
 
 /// RFC 3261 section 14.2: two INVITEs at once. True when the request was refused.
@@ -69,8 +77,7 @@ bool Call::RefuseGlare(PartyIndex from, const RequestReceived& event) {
     return true;
   }
   if (pending(false) || set_up) {
-    ++context_.counters.glare;
-    Refuse(event, 491, "Request Pending");
+    RefuseWithGlare(from, event);
     return true;
   }
   return false;
@@ -103,8 +110,7 @@ void Call::RelayRequest(PartyIndex from, PartyIndex to, const RequestReceived& e
     case BodyVerdict::kPassed:
       break;
     case BodyVerdict::kGlare:
-      ++context_.counters.glare;
-      return Refuse(event, 491, "Request Pending");
+      return RefuseWithGlare(from, event);
     case BodyVerdict::kOwnOfferOpen:  // RFC 3311 section 5.2
       ++context_.counters.glare;
       return Refuse(event, 500, "Earlier Offer Still Open", {{"Retry-After", "2"}});
@@ -120,7 +126,6 @@ void Call::RelayRequest(PartyIndex from, PartyIndex to, const RequestReceived& e
   if (open_offer_ && !offer_was_open) open_offer_->carrier = client;
   Message kept = in;
   kept.body.clear();
-  if (in.method == "INVITE") invite_transactions_.push_back(event.transaction);
   relays_.push_back({client, event.transaction, from, to, std::move(kept), cseq_out, had_offer});
 }
 
@@ -174,6 +179,8 @@ void Call::FinishRelay(TimePoint now, const Relay& relay, const Message& respons
   const std::string& method = relay.request.method;
   const bool success = response.status < 300;
   if (method != "INVITE" || !success) context_.Forget(relay.client);
+  if (method == "INVITE" && response.status == 491)
+    parties_[relay.from]->glared_cseq = CSeqOf(relay.request).number;
   if (method == "BYE") {
     bye_challenged_ = relay.server && (response.status == 401 || response.status == 407);
     if (relay.server) context_.Respond(*relay.server, std::move(out));
@@ -232,9 +239,14 @@ Message Call::AckFor(const AckWait& wait) const {
 
 void Call::HandleAck(TimePoint now, PartyIndex from, const Message& in) {
   const uint32_t cseq = CSeqOf(in).number;
-  const auto wait = std::find_if(ack_waits_.begin(), ack_waits_.end(), [&](const AckWait& candidate) {
+  auto wait = std::find_if(ack_waits_.begin(), ack_waits_.end(), [&](const AckWait& candidate) {
     return candidate.from == from && candidate.cseq_in == cseq;
   });
+  // See Party::glared_cseq.
+  if (wait == ack_waits_.end())
+    wait = std::find_if(ack_waits_.begin(), ack_waits_.end(), [&](const AckWait& candidate) {
+      return candidate.from == from && !candidate.ack && candidate.cseq_in < cseq;
+    });
   if (wait == ack_waits_.end()) return;
   Party& caller_party = *parties_[from];
   const bool first = !wait->ack;
@@ -363,7 +375,6 @@ void Call::AnswerOurselves(const RequestReceived& event) {
     out.Add("Require", "timer");
   }
   if (in.method == "INVITE") {
-    invite_transactions_.push_back(event.transaction);
     ack_waits_.push_back(
         {event.transaction, ClientTransactionId(0), kCaller, kCaller, CSeqOf(in).number, 0, false, {}});
     if (ack_waits_.size() > kAcksKept) ack_waits_.erase(ack_waits_.begin() + 1);

@@ -51,6 +51,7 @@ void Call::HandleFailure(TimePoint now, ClientTransactionId transaction, Failure
 }
 
 void Call::HandleBranchResponse(TimePoint now, size_t index, const Message& response) {
+  if (response.status < 300) proven_ = true;
   if (response.status < 200)
     HandleProvisional(now, index, response);
   else if (response.status < 300)

@@ -35,6 +35,8 @@ using MediaResult = Result<T, MediaError>;
 class MediaBroker {
  public:
   virtual ~MediaBroker() = default;
+  /// False while nobody moves packets: a call taken now would have no media, so new ones are refused.
+  virtual bool IsReady() const = 0;
   virtual CallId OpenCall() = 0;
   /// Reserves nothing yet: ports and credentials are taken at the leg's first offer or answer.
   virtual LegId OpenLeg(CallId call, LegKind kind) = 0;

@@ -2,12 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "tests/support/temporary_folder.h"
@@ -129,6 +131,30 @@ TEST_F(AdminServerTest, LargeAnswersArriveWhole) {
   client.Write("{\"command\":\"large\"}\n{\"command\":\"status\"}\n");
   EXPECT_EQ(client.ReadLine().size(), (4u << 20) + std::string(R"({"ok":true,"result":""})").size());
   EXPECT_THAT(client.ReadLine(), StartsWith(R"({"ok":true)"));
+}
+
+TEST_F(AdminServerTest, WithoutFreeDescriptorsAClientWaitsUntilThereAreSome) {
+  Start();
+  std::optional<Client> first(std::in_place, path_);
+  first->Write("{\"command\":\"status\"}\n");
+  first->ReadLine();
+  const int waiting = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none = {.rlim_cur = rlim_t(waiting) + 1, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  path_.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(connect(waiting, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  // The server lives on: who is connected is served.
+  first->Write("{\"command\":\"status\"}\n");
+  EXPECT_THAT(first->ReadLine(), StartsWith(R"({"ok":true)"));
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(send(waiting, "{}\n", 3, MSG_NOSIGNAL), 3);
+  char answer[16];
+  EXPECT_GT(read(waiting, answer, sizeof answer), 0);
+  close(waiting);
 }
 
 TEST_F(AdminServerTest, EndlessRequestIsCut) {

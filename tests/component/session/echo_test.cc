@@ -242,5 +242,46 @@ TEST_F(Echo, AnotherFingerprintIsANewAssociation) {
   EXPECT_THAT(dtls.made, ElementsAre("server sha-256 36:36:59:99", "server sha-256 99:99:59:99"));
 }
 
+TEST_F(Echo, LegThatNeverComesUpIsReportedAfterThirtySeconds) {
+  const sip::LegId leg = Web();
+  Ok(media->AnswerLocally(leg, ReadSdp("chromium_offer_audio"), LocalService::kEcho));
+  Drain();
+  EXPECT_EQ(media->NextTimeout(), now + 30s);
+  now += 30s;
+  media->HandleTimeout(now - Duration(1));
+  EXPECT_THAT(Drain(), IsEmpty());
+  media->HandleTimeout(now);
+  EXPECT_THAT(Drain(), ElementsAre("leg 1 never up: no connectivity check came"));
+  EXPECT_EQ(media->counters().never_up, 1u);
+  EXPECT_EQ(media->NextTimeout(), std::nullopt);  // said once; the call is ended by who heard it
+  media->CloseCall(call);
+  EXPECT_THAT(Drain(), ElementsAre("remove 0"));
+}
+
+TEST_F(Echo, LegWhoseDtlsNeverEndsIsReportedToo) {
+  const sip::LegId leg = Web();
+  Ok(media->AnswerLocally(leg, ReadSdp("chromium_offer_audio"), LocalService::kEcho));
+  media->HandlePathValidated(now, Path(leg));
+  Drain();
+  now += 30s;
+  media->HandleTimeout(now);
+  EXPECT_THAT(Drain(), ElementsAre("leg 1 never up: DTLS did not finish"));
+}
+
+TEST_F(Echo, LegThatIsUpHasNoLimitAndAClosedOneNone) {
+  const sip::LegId up = Web(), closed = Web();
+  Ok(media->AnswerLocally(up, ReadSdp("chromium_offer_audio"), LocalService::kEcho));
+  Ok(media->AnswerLocally(closed, ReadSdp("chromium_offer_audio"), LocalService::kEcho));
+  Punt(up, "finish");
+  media->CloseLeg(closed);
+  EXPECT_EQ(media->NextTimeout(), std::nullopt);
+}
+
+TEST_F(Echo, ReadyWhileADataplaneServes) {
+  EXPECT_TRUE(media->IsReady());
+  media->SetDataplaneUp(false);
+  EXPECT_FALSE(media->IsReady());
+}
+
 }  // namespace
 }  // namespace linegate::session::testing

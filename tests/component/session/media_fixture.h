@@ -200,7 +200,8 @@ class MediaFixture : public ::testing::Test {
              ": " + std::string(AsText(inject->payload));
     }
     const auto& event = std::get<MediaEvent>(output);
-    static const char* const kNames[] = {"media up", "dtls failed", "consent lost", "flow refused"};
+    static const char* const kNames[] = {"media up", "dtls failed", "consent lost", "never up",
+                                         "flow refused"};
     std::string text = "leg " + std::to_string(event.leg.value()) + " " + kNames[int(event.type)];
     return event.reason.empty() ? text : text + ": " + event.reason;
   }

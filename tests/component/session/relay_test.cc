@@ -442,8 +442,22 @@ TEST_F(Relay, ExhaustedPortsAndSlotsAre503AndComeBack) {
   call = media->OpenCall();
   const sip::LegId web = Web(), sip = Sip();
   EXPECT_EQ(StatusOf(media->RelayOffer(web, sip, ReadSdp("chromium_offer_audio"))), 503);
-  media->CloseCall(calls[0]);
-  EXPECT_EQ(StatusOf(media->RelayOffer(web, sip, ReadSdp("chromium_offer_audio"))), 503);  // the pair rests
+  media->CloseCall(calls[0]);  // never answered: no packet was let in, so the pair needs no rest
+  EXPECT_EQ(StatusOf(media->RelayOffer(web, sip, ReadSdp("chromium_offer_audio"))), 200);
+}
+
+TEST_F(Relay, PairThatWasOpenRestsBeforeItsNextCall) {
+  for (int i = 0; i < 3; ++i) {
+    const sip::LegId web = Web(), sip = Sip();
+    Ok(media->RelayOffer(web, sip, ReadSdp("chromium_offer_audio")));
+    if (i > 0) continue;
+    Ok(media->RelayAnswer(sip, web, SipAnswer()));
+    Drain();
+    media->CloseLeg(sip);
+    Drain();
+  }
+  const sip::LegId web = Web(), sip = Sip();
+  EXPECT_EQ(StatusOf(media->RelayOffer(web, sip, ReadSdp("chromium_offer_audio"))), 503);
   now += MediaPortPool::kQuarantine;
   media->AdvanceTo(now);
   EXPECT_EQ(StatusOf(media->RelayOffer(web, sip, ReadSdp("chromium_offer_audio"))), 200);

@@ -43,5 +43,14 @@ TEST(MediaPortPool, ReleasedPairRestsAndIsUsedLast) {
   EXPECT_EQ(pool.Acquire(0, kNow + MediaPortPool::kQuarantine), 40000);
 }
 
+TEST(MediaPortPool, UnusedPairNeedsNoRest) {
+  MediaPortPool pool({40000, 40003}, 1);
+  EXPECT_EQ(pool.Acquire(0, kNow), 40000);
+  EXPECT_EQ(pool.Acquire(0, kNow), 40002);
+  pool.ReleaseUnused(0, 40002);
+  EXPECT_EQ(pool.in_use(), 1u);
+  EXPECT_EQ(pool.Acquire(0, kNow), 40002);
+}
+
 }  // namespace
 }  // namespace linegate::session

@@ -13,6 +13,7 @@ namespace linegate::sip {
 /// of what was asked and which legs are open. An SDP that contains "unusable" is refused with 488.
 class FakeMediaBroker final : public MediaBroker {
  public:
+  bool IsReady() const override { return ready; }
   CallId OpenCall() override {
     open_calls.insert(++last_call_);
     return CallId(last_call_);
@@ -50,6 +51,7 @@ class FakeMediaBroker final : public MediaBroker {
 
   std::vector<std::string> TakeLog() { return std::exchange(log, {}); }
 
+  bool ready = true;
   std::vector<std::string> log;
   std::set<uint64_t> open_calls;
   std::map<uint64_t, uint64_t> open_legs;

@@ -117,6 +117,31 @@ TEST_F(InDialogTest, ReInvitesThatCrossAreGlare) {
               ElementsAre(Number(2) + " flow1 INVITE sip:c1001@x.invalid;transport=ws;ob"));
 }
 
+TEST_F(InDialogTest, SecondAttemptAfterGlareMayKeepItsNumberAsJssipDoes) {
+  FromTrunk(20, WithSdp(Phone("INVITE", 5), "phone's"));
+  EXPECT_THAT(FromBrowser(1, 10, WithSdp(Browser("INVITE", 7001), "one")),
+              ElementsAre("t10 491 Request Pending"));
+  Response(base + 1, ReplyTo(1, 488, "Not Acceptable Here"));
+  FromBrowser(1, 11, Browser("INFO", 7003));
+  EXPECT_THAT(FromBrowser(1, 12, WithSdp(Browser("INVITE", 7001), "one")),
+              ElementsAre(Number(3) + " 10.90.2.2:5060 INVITE sip:1003@10.90.2.2:5070"));
+  const Message sent_again = Sent(0);
+  Response(base + 3, WithSdp(ReplyTo(3, 200, "OK"), "answer"));
+  EXPECT_THAT(FromBrowser(1, 0, Browser("ACK", 7003)),
+              ElementsAre("ACK 10.90.2.2:5060 sip:1003@10.90.2.2:5070"));
+  EXPECT_EQ(ParseCSeq(Header(Sent(0), "CSeq"))->number, ParseCSeq(Header(sent_again, "CSeq"))->number);
+  // Only then, and only once.
+  EXPECT_THAT(FromBrowser(1, 13, WithSdp(Browser("INVITE", 7001), "one")),
+              ElementsAre("t13 500 CSeq Out Of Order"));
+}
+
+TEST_F(InDialogTest, GlareOfTheOtherSideCountsTheSame) {
+  FromBrowser(1, 10, WithSdp(Browser("INVITE", 7001), "one"));
+  EXPECT_THAT(Response(base + 1, ReplyTo(1, 491, "Request Pending")), ElementsAre("t10 491 Request Pending"));
+  EXPECT_THAT(FromBrowser(1, 11, WithSdp(Browser("INVITE", 7001), "one")),
+              ElementsAre(Number(2) + " 10.90.2.2:5060 INVITE sip:1003@10.90.2.2:5070"));
+}
+
 TEST_F(InDialogTest, RefusedUpdateRollsItsOfferBack) {
   FromTrunk(20, WithSdp(Phone("UPDATE", 5), "offer2"));
   EXPECT_THAT(Response(base + 1, ReplyTo(1, 488, "Not Acceptable Here")),
