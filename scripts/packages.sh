@@ -5,7 +5,7 @@
 #
 #   build   compilers and libraries
 #   run     what scripts/run.sh needs besides
-#   lab     the browser and the SIP side (scripts/lab.sh, scripts/run.sh --lab)
+#   lab     the browsers and the SIP side (scripts/lab.sh, scripts/run.sh --lab)
 #   test    what only scripts/test.sh and scripts/check.sh need
 #
 # Asks dpkg first: with everything there it takes a fraction of a second and touches no network.
@@ -19,7 +19,7 @@ build=(
   libtomlplusplus-dev libspdlog-dev libcli11-dev libsqlite3-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev libbenchmark-dev)
 run=(iproute2 ethtool procps openssl util-linux)
-lab=(chromium kamailio kamailio-extra-modules kamailio-utils-modules baresip-core nftables tcpdump tshark coturn)
+lab=(chromium firefox-esr kamailio kamailio-extra-modules kamailio-utils-modules baresip-core nftables tcpdump tshark coturn)
 test=(sip-tester bpftool psmisc shellcheck clang-format)
 
 usage() {

@@ -212,7 +212,8 @@ serve() {
   fi
   port=$(free_port)
   if [ "$own_certificate" = no ]; then
-    names=("${advertise[@]}" "${addresses[@]}")
+    # Behind 1:1 NAT nobody comes by the address inside, and a certificate would only give it away.
+    if [ ${#advertise[@]} -gt 0 ]; then names=("${advertise[@]}"); else names=("${addresses[@]}"); fi
     make_certificate "$state" "${names[@]}"
     certificate=$state/cert.pem
     key=$state/key.pem

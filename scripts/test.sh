@@ -4,8 +4,8 @@
 #   scripts/test.sh [--quick]      --quick: without the ASan build and without the call of 100 s
 #
 # Release build: unit, component, abi, conformance, fuzz replay, system (network namespaces, real browser calls, the
-# newcomer's scripts/run.sh). ASan and UBSan build: all but system, and one browser call. One browser call without
-# hugepages. Details: build/test-results. Whatever was set up is removed on every way out.
+# newcomer's scripts/run.sh, the same behind 1:1 NAT). ASan and UBSan build: all but system, and one browser call. One
+# browser call without hugepages. Details: build/test-results. Whatever was set up is removed on every way out.
 set -euo pipefail
 # shellcheck source=scripts/lib/gateway.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/gateway.sh"
@@ -137,6 +137,7 @@ if build_preset release; then
   sed 's/^hugepages = .*/hugepages = "off"/' scripts/lab.toml >"$results/no-hugepages.toml"
   run_calls without-hugepages build/release --config "$results/no-hugepages.toml" echo
   step "the newcomer's run.sh" node tests/system/newcomer.js
+  step "run.sh --advertise behind 1:1 NAT" node tests/system/advertise.js
 fi
 if [ "$quick" = no ] && build_preset asan; then
   export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1} \

@@ -13,6 +13,8 @@ import path from 'node:path';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
+import { firefoxCases } from './cases/firefox.js';
+import { negotiationCases } from './cases/negotiation.js';
 import { registrarCases } from './cases/registrar.js';
 import { restartCases } from './cases/restart.js';
 import { sipServerCases } from './cases/sip_server.js';
@@ -25,7 +27,7 @@ import { Runner } from './harness/runner.js';
 import { renderTable } from './harness/table.js';
 
 const suites = [
-  { cases: registrarCases, arguments: [], sip: false },
+  { cases: [...registrarCases, ...negotiationCases, ...firefoxCases], arguments: [], sip: false },
   { cases: sipServerCases, arguments: ['--sip-server'], sip: true },
   { cases: restartCases, arguments: ['--sip-server'], sip: true },
 ];

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import { connectBrowsers, endFrom, expectFailure, measureAll, require } from './call.js';
 import { Capture } from '../harness/capture.js';
-import { inNamespace, runDirectory, sleep } from '../harness/process.js';
+import { inNamespace, runDirectory, sleep, untilTrue } from '../harness/process.js';
 
 const call = async ({ browser, report }, target, options) => {
   const phone = await browser.phone('1001');
@@ -41,6 +41,14 @@ export const registrarCases = [
       await capture.stop();
       capture.remove();
     }
+  } },
+  { name: 'fragments', title: 'fragments for our ports are dropped and counted', async run({ lab }) {
+    const counted = async () => (await lab.control('drops')).packets.xdp_fragment;
+    const before = await counted();
+    const send = 'const s=require("dgram").createSocket("udp4");let n=0;' +
+      'for(let i=0;i<5;i++)s.send(Buffer.alloc(3000),20000,"10.90.1.1",()=>{if(++n===5)s.close()})';
+    await inNamespace('web', process.execPath, ['-e', send]);
+    await untilTrue('5 first fragments counted', 2500, async () => (await counted()) === before + 5);
   } },
   { name: 'least_privilege', title: 'the control plane is no root and cannot read the keys of media', async run() {
     const pid = fs.readFileSync(`${runDirectory}/controlplane.pid`, 'utf8').trim();

@@ -97,6 +97,20 @@ export const sipServerCases = [
       await phone.close();
     }
   } },
+  { name: 'unknown_caller', title: 'who never shows a password holds few ports, however often it calls', async run({ browser, lab }) {
+    const before = await lab.load();
+    const phone = await browser.open('1001-intruder');
+    try {
+      await phone.start({ password: 'not this one', register: false });
+      for (let n = 0; n < 8; n++) await expectFailure(await phone.call('1003'), 407);
+      const held = (await lab.load()).calls - before.calls;
+      require(held >= 1 && held <= 4, `${held} calls are kept for a retry`);
+      const { signalling } = await lab.control('drops');
+      require(signalling.sip_unproven_evicted >= 4, `${signalling.sip_unproven_evicted} made room`);
+    } finally {
+      await phone.close();
+    }
+  } },
   { name: 'browser_to_baresip', title: 'whatever codec comes of it', run: (tools) => callBaresip(tools) },
   { name: 'baresip_pcmu', title: 'G.711 mu-law', run: withCodec('PCMU') },
   { name: 'baresip_pcma', title: 'G.711 A-law', run: withCodec('PCMA') },

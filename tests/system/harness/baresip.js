@@ -1,16 +1,14 @@
 // baresip, user 1003 in lg-sip: commands and events over its ctrl_tcp module, and what it recorded.
 import fs from 'node:fs';
 import path from 'node:path';
-import { runDirectory, spawnInNamespace, untilTrue } from './process.js';
+import { connectInNamespace, runDirectory, untilTrue } from './process.js';
 
 const recordings = path.join(runDirectory, 'recordings');
 
 export class Baresip {
-  // The connection is made by a small process inside the namespace; netstrings with JSON inside go both ways.
+  // Netstrings with JSON inside go both ways.
   static async connect(address = '10.90.2.2', port = 4444) {
-    const relay = 'const s=require("net").connect(+process.argv[1],process.argv[2]);' +
-      'process.stdin.pipe(s);s.pipe(process.stdout);s.on("close",()=>process.exit());s.on("error",()=>process.exit(1))';
-    const self = new Baresip(spawnInNamespace('sip', process.execPath, ['-e', relay, String(port), address]));
+    const self = new Baresip(connectInNamespace('sip', port, address));
     await self.command('about');
     return self;
   }

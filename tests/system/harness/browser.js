@@ -6,7 +6,7 @@ import { chromium } from 'playwright-core';
 import { execute, namespaceOf, root } from './process.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const bundle = path.join(root, 'build/web-test/page.js');
+export const bundle = path.join(root, 'build/web-test/page.js');
 export const chromiumProgram = path.join(here, 'chromium_in_namespace.sh');
 
 export const chromiumFlags = [
@@ -15,7 +15,7 @@ export const chromiumFlags = [
   '--disable-features=WebRtcHideLocalIpsWithMdns,LocalNetworkAccessChecks'];
 
 // The page script with JsSIP inside, made again when a source of it is newer.
-async function bundlePage() {
+export async function bundlePage() {
   const web = path.join(root, 'controlplane/web');
   const sources = [path.join(here, '../page/page.js'), path.join(web, 'package-lock.json')];
   const made = fs.existsSync(bundle) ? fs.statSync(bundle).mtimeMs : 0;

@@ -28,6 +28,13 @@ export const inNamespace = (where, program, args = [], options) =>
 export const spawnInNamespace = (where, program, args = [], options = {}) =>
   spawn('nsenter', [`--net=/run/netns/${namespaceOf(where)}`, '--', program, ...args], { stdio: ['pipe', 'pipe', 'inherit'], ...options });
 
+// A TCP connection made inside a namespace: its two directions are the child's stdin and stdout.
+export function connectInNamespace(where, port, host) {
+  const relay = 'const s=require("net").connect(+process.argv[1],process.argv[2]);' +
+    'process.stdin.pipe(s);s.pipe(process.stdout);s.on("close",()=>process.exit());s.on("error",()=>process.exit(1))';
+  return spawnInNamespace(where, process.execPath, ['-e', relay, String(port), host]);
+}
+
 export async function untilTrue(what, limitMs, probe, stepMs = 50) {
   const deadline = Date.now() + limitMs;
   for (;;) {

@@ -4,6 +4,8 @@ import JsSIP from 'jssip';
 
 const calls = new Map();
 let agent = null;
+let socket = null;
+let heldBack = null; // messages of the gateway that the page has not been given yet
 let nextCall = 1;
 const arrived = [];
 
@@ -40,6 +42,16 @@ function keepCodecs(sdp, names) {
     `${head} ${list.split(' ').filter((format) => kept.has(format)).join(' ')}`)).join('\r\n');
 }
 
+const replaced = (sdp, list) => list.reduce((text, [from, to]) => text.replace(new RegExp(from, 'gm'), to), sdp);
+
+// Replacements in what the browser itself is told to be its local description, not only in what is sent.
+let localReplace = [];
+const { setLocalDescription } = RTCPeerConnection.prototype;
+RTCPeerConnection.prototype.setLocalDescription = function set(description, ...rest) {
+  const changed = description && localReplace.length > 0 ? { type: description.type, sdp: replaced(description.sdp, localReplace) } : description;
+  return setLocalDescription.call(this, changed, ...rest);
+};
+
 function watch(session, options = {}) {
   const id = nextCall++;
   const call = { session, id, start: now(), events: [], sdp: [], audio: new Audio(), dtmf: '' };
@@ -57,7 +69,7 @@ function watch(session, options = {}) {
   session.on('sdp', (event) => {
     if (event.originator === 'local' && options.codecs) event.sdp = keepCodecs(event.sdp, options.codecs);
     if (event.originator === 'local' && options.replace) {
-      for (const [from, to] of options.replace) event.sdp = event.sdp.replace(new RegExp(from, 'gm'), to);
+      event.sdp = replaced(event.sdp, options.replace);
     }
     call.sdp.push({ originator: event.originator, type: event.type, sdp: event.sdp });
   });
@@ -103,8 +115,9 @@ window.phone = {
     if (agent) { agent.stop(); agent = null; }
     const start = now();
     const times = {};
+    socket = new JsSIP.WebSocketInterface(wss);
     agent = new JsSIP.UA({
-      sockets: [new JsSIP.WebSocketInterface(wss)], uri: `sip:${user}@${domain}`, password, register, ...options });
+      sockets: [socket], uri: `sip:${user}@${domain}`, password, register, ...options });
     agent.on('newRTCSession', (data) => {
       if (data.originator === 'remote') arrived.push(watch(data.session, window.phone.answerOptions));
     });
@@ -174,7 +187,42 @@ window.phone = {
       onErrorResponse: (response) => one.events.push({ name, ms: Math.round(now() - one.start), code: response.status_code }),
     } });
   },
-  renegotiate: (id, useUpdate) => call(id).session.renegotiate({ useUpdate }),
+  renegotiate: (id, useUpdate) => new Promise((resolve) => { call(id).session.renegotiate({ useUpdate }, resolve); }),
+  // A re-INVITE with the description in force, beside the session's own state: JsSIP's dialog sends and repeats it.
+  reinvite(id) {
+    const one = call(id);
+    const { session } = one;
+    session.sendRequest('INVITE', {
+      body: session.connection.localDescription.sdp,
+      extraHeaders: [`Contact: ${session.contact}`, 'Content-Type: application/sdp'],
+      eventHandlers: {
+        onSuccessResponse: (response) => {
+          session.sendRequest('ACK');
+          one.events.push({ name: 'reinvite answered', ms: Math.round(now() - one.start), code: response.status_code });
+        },
+        onErrorResponse: (response) => one.events.push({ name: 'reinvite refused', code: response.status_code }),
+      } });
+  },
+  // From now on what the gateway sends waits; `release` hands over the first `count` messages (default all, and no more
+  // waiting) and tells their first lines.
+  holdBack() {
+    if (heldBack) return;
+    heldBack = [];
+    const take = socket.ondata;
+    socket.ondata = (data) => { if (heldBack) heldBack.push(data); else take(data); };
+    socket.handOver = take;
+  },
+  async heldBack(count, limitMs = 2000) {
+    await until(`${count} messages held back`, limitMs, () => heldBack.length >= count);
+    return heldBack.map((data) => String(data).split('\r\n')[0]);
+  },
+  release(count = Infinity) {
+    const some = heldBack.splice(0, count);
+    if (count === Infinity) heldBack = null;
+    some.forEach((data) => socket.handOver(data));
+    return some.map((data) => String(data).split('\r\n')[0]);
+  },
+  setLocalReplace(list) { localReplace = list; },
   // Waits for an event of this call; an unexpected end of the call is an error at once.
   async event(id, name, limitMs = 5000) {
     const one = call(id);
