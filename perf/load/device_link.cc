@@ -19,7 +19,7 @@ Result<std::unique_ptr<DeviceLink>> DeviceLink::Attach(const settings::Dataplane
   const TimePoint end = MonotonicNow() + kAttachLimit;
   for (;;) {
     auto link = link::ShmLink::Attach(abi::LinkPath(settings.runtime_directory), settings.hash,
-                                      settings.workers, settings.flows_per_worker);
+                                      settings.workers, settings.flows_per_worker, settings.relays_per_worker);
     if (link && link->dataplane_up(MonotonicNow()))
       return std::unique_ptr<DeviceLink>(new DeviceLink(std::move(*link)));
     if (MonotonicNow() > end) return link ? Fail("no dataplane is running") : MakeUnexpected(link.error());
