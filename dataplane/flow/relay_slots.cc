@@ -63,22 +63,13 @@ CommandStatus RelaySlots::CheckConfig(const abi::RelayConfig& config) const {
   return any ? CommandStatus::kDone : CommandStatus::kBadConfig;
 }
 
-CommandStatus RelaySlots::CheckPeer(const abi::RelayConfig& config, std::span<const abi::RelayPeer> peers,
-                                    uint32_t index, const abi::RelayPeer& peer) const {
-  const bool shape = index < peers.size() && IsFamily(peer.wire.family) &&
-                     peer.shown.family == peer.wire.family &&
+CommandStatus RelaySlots::CheckPeer(const abi::RelayConfig& config, const abi::RelayPeer& peer) const {
+  const bool sound = IsFamily(peer.wire.family) && peer.shown.family == peer.wire.family &&
                      config.relayed[RelayedIndex(peer.wire.family)].family == peer.wire.family &&
-                     peer.permitted <= 1 && NextHopIsSound(peer.next_hop);
-  if (!shape) return CommandStatus::kBadConfig;
-  if (peer.channel == 0) return CommandStatus::kDone;
-  if (peer.channel < kFirstChannel || peer.channel > kLastChannel || !HasPort(peer.wire))
-    return CommandStatus::kBadConfig;
-  for (uint32_t i = 0; i < peers.size(); ++i) {
-    if (i == index || peers[i].wire.family == 0 || peers[i].channel == 0) continue;
-    // RFC 8656 section 12: one channel names one peer, one peer has one channel.
-    if (peers[i].channel == peer.channel || peers[i].wire == peer.wire) return CommandStatus::kBadConfig;
-  }
-  return CommandStatus::kDone;
+                     peer.permitted <= 1 && NextHopIsSound(peer.next_hop) &&
+                     (peer.channel == 0 ||
+                      (peer.channel >= kFirstChannel && peer.channel <= kLastChannel && HasPort(peer.wire)));
+  return sound ? CommandStatus::kDone : CommandStatus::kBadConfig;
 }
 
 }  // namespace linegate::flow

@@ -28,10 +28,8 @@ class RelaySlots {
   abi::CommandStatus CheckRef(const abi::RelayRef& ref) const;
   /// kBadConfig or kDone: every field; whether addresses are taken is not looked at here.
   abi::CommandStatus CheckConfig(const abi::RelayConfig& config) const;
-  /// kBadConfig or kDone: `peer` (wire.family not 0) as entry `index` of an allocation of configuration `config`, beside
-  /// the entries that `peers` holds.
-  abi::CommandStatus CheckPeer(const abi::RelayConfig& config, std::span<const abi::RelayPeer> peers,
-                               uint32_t index, const abi::RelayPeer& peer) const;
+  /// kBadConfig or kDone: `peer` (wire.family not 0) as an entry of an allocation of configuration `config`.
+  abi::CommandStatus CheckPeer(const abi::RelayConfig& config, const abi::RelayPeer& peer) const;
 
  private:
   bool NextHopIsSound(const abi::NextHop& next_hop) const;

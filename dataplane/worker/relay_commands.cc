@@ -25,6 +25,17 @@ void Normalise(abi::SocketAddress& address) {
   if (address.family == 4) std::fill(address.address + 4, address.address + 16, uint8_t{0});
 }
 
+/// One channel names one peer, one peer has one channel (RFC 8656 section 12): the newest command says which. The entry
+/// that had it stays a permission until its own command comes.
+void YieldChannel(abi::RelaySlot& slot, uint32_t index, const abi::RelayPeer& peer) {
+  if (peer.channel == 0) return;
+  for (uint32_t i = 0; i < abi::kRelayPeers; ++i) {
+    abi::RelayPeer& other = slot.peers[i];
+    if (i == index || other.wire.family == 0 || other.channel == 0) continue;
+    if (other.channel == peer.channel || other.wire == peer.wire) other.channel = 0;
+  }
+}
+
 }  // namespace
 
 bool RelayCommands::AddressesAreFree(uint32_t index, const abi::RelayConfig& config) const {
@@ -106,9 +117,9 @@ CommandStatus RelayCommands::SetPeer(const abi::SetRelayPeer& command) {
   Normalise(peer.wire);
   Normalise(peer.shown);
   if (peer.wire.family != 0) {
-    const CommandStatus status =
-        context_.turn.slots.CheckPeer(slot->config, slot->peers, command.index, peer);
+    const CommandStatus status = context_.turn.slots.CheckPeer(slot->config, peer);
     if (status != CommandStatus::kDone) return status;
+    YieldChannel(*slot, command.index, peer);
   }
   abi::RelayPeer& stored = slot->peers[command.index];
   stored.wire.family = 0;
@@ -171,7 +182,7 @@ bool RelayCommands::AdoptSlot(uint32_t index) {
   for (uint32_t i = 0; i < abi::kRelayPeers; ++i) {
     abi::RelayPeer& peer = slot.peers[i];
     if (peer.wire.family == 0) continue;
-    if (context_.turn.slots.CheckPeer(slot.config, slot.peers, i, peer) != CommandStatus::kDone) peer = {};
+    if (context_.turn.slots.CheckPeer(slot.config, peer) != CommandStatus::kDone) peer = {};
   }
   Enter(index);
   return true;

@@ -123,8 +123,6 @@ TEST_F(RelayCommands, ChecksEveryFieldOfAPeer) {
       {"channel below the range", CommandStatus::kBadConfig, 2, PeerOf(At("10.90.2.4:1"), 0x3fff)},
       {"channel above the range", CommandStatus::kBadConfig, 2, PeerOf(At("10.90.2.4:1"), 0x5000)},
       {"channel to no port", CommandStatus::kBadConfig, 2, PeerOf(At("10.90.2.4:0"), 0x4002)},
-      {"channel of another peer", CommandStatus::kBadConfig, 2, PeerOf(At("10.90.2.4:1"), 0x4000)},
-      {"peer of another channel", CommandStatus::kBadConfig, 2, PeerOf(kPeer, 0x4002)},
       {"permission beside the channel", CommandStatus::kDone, 2, PeerOf(kPeer)},
       {"permitted that is no flag", CommandStatus::kBadConfig, 3,
        changed(other, [](auto& p) { p.permitted = 2, p.channel = 0; })},
@@ -138,6 +136,28 @@ TEST_F(RelayCommands, ChecksEveryFieldOfAPeer) {
     EXPECT_EQ(SetPeer(bench_, Relay(0), row.index, row.peer), row.status);
   }
   EXPECT_EQ(Relayed(), 1u);
+}
+
+TEST_F(RelayCommands, TheNewestCommandHasTheChannel) {
+  ASSERT_EQ(ProgramRelay(bench_, Relay(0), DatagramRelay(kClient, 49152)), CommandStatus::kDone);
+  ASSERT_EQ(SetPeer(bench_, Relay(0), 5, PeerOf(kPeer, 0x4000)), CommandStatus::kDone);
+  ASSERT_EQ(SetPeer(bench_, Relay(0), 2, PeerOf(At("10.90.2.9:9"), 0x4000)), CommandStatus::kDone);
+  bench_.Receive(DataplaneBench::kPublic, kClient, kTurnListener4, ChannelData(0x4000, Bytes("x")));
+  bench_.Run();
+  auto sent = bench_.Sent(DataplaneBench::kPrivate);
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].destination, At("10.90.2.9:9"));
+  bench_.Receive(DataplaneBench::kPrivate, kPeer, At("10.90.1.1:49152"), Bytes("x"));
+  bench_.Run();
+  sent = bench_.Sent(DataplaneBench::kPublic);
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].payload[0], 0) << "a Data indication: it is still permitted";
+  // The same peer under another channel.
+  ASSERT_EQ(SetPeer(bench_, Relay(0), 7, PeerOf(At("10.90.2.9:9"), 0x4001)), CommandStatus::kDone);
+  EXPECT_EQ(bench_.relay_slot(Relay(0)).peers[2].channel, 0);
+  bench_.Receive(DataplaneBench::kPublic, kClient, kTurnListener4, ChannelData(0x4000, Bytes("x")));
+  bench_.Run();
+  EXPECT_EQ(bench_.drops(DropReason::kRelayNoChannel), 1u);
 }
 
 TEST_F(RelayCommands, AnswersARepeatAsTheFirst) {
