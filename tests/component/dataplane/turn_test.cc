@@ -115,7 +115,7 @@ class RelayedCall : public testing::Test {
     bench_.Run();
     messages = FromGateway();
     ASSERT_EQ(messages.size(), 1u);
-    EXPECT_EQ(call_.browser.Unprotect(messages[0], 1), Rtp(0, 9, 160, 0xfe, kVoice));
+    EXPECT_EQ(call_.browser.Unprotect(messages[0], 9), Rtp(0, 9, 160, 0xfe, kVoice));
     EXPECT_EQ(bench_.all_drops(0) + bench_.all_drops(1), 0u);
     EXPECT_EQ(bench_.relay_stats(relay_).to_peer_pkts, 3u);
     EXPECT_EQ(bench_.relay_stats(relay_).to_client_pkts, 3u);
