@@ -88,7 +88,9 @@ make_accounts() {
 }
 
 write_config() {
-  local users listen=() address user password
+  local users listen=() address user password engine=ipsec-mb
+  # Its code paths need AES instructions.
+  grep -qw aes /proc/cpuinfo || engine=libsrtp2
   users=$(while read -r user password; do printf '{ name = "%s", password = "%s" }, ' "$user" "$password"; done <"$state/accounts")
   for address in "${addresses[@]}"; do listen+=("$(bracketed "$address"):$port"); done
   cat >"$run/linegate.toml" <<CONFIG
@@ -103,7 +105,7 @@ xdp_mode = "generic"
 controlplane_user = "linegate"
 
 [srtp]
-engine = "libsrtp2"
+engine = "$engine"
 
 [[realm]]
 name = "public"

@@ -16,7 +16,22 @@ void HashPaddedKey(IMB_MGR& manager, ByteView key, uint8_t pad, uint8_t* state) 
   Wipe(block.data(), block.size());
 }
 
-void Expand(IMB_MGR& manager, const srtp::SessionKeySet& set, CounterModeKeys& keys) {
+void ExpandKey(IMB_MGR& manager, ByteView key, uint8_t* round_keys) {
+  alignas(16) uint8_t unused_decryption_keys[15 * IMB_AES_BLOCK_SIZE];  // counter mode only ever encrypts
+  if (key.size() == 16) {
+    IMB_AES_KEYEXP_128(&manager, key.data(), round_keys, unused_decryption_keys);
+  } else if (key.size() == 24) {
+    IMB_AES_KEYEXP_192(&manager, key.data(), round_keys, unused_decryption_keys);
+  } else {
+    IMB_AES_KEYEXP_256(&manager, key.data(), round_keys, unused_decryption_keys);
+  }
+  Wipe(unused_decryption_keys, sizeof unused_decryption_keys);
+}
+
+template <size_t kRounds>
+void Expand(IMB_MGR& manager, const srtp::SessionKeySet& set, CounterModeSchedule<kRounds>& schedule) {
+  LG_ASSERT(set.cipher_key.view().size() == (kRounds - 6) * 4);
+  CounterModeKeys& keys = schedule.keys;
   std::array<uint8_t, 16> salt = {};
   std::ranges::copy(set.salt.view(), salt.begin());
   keys.salt_high = LoadBe64(salt.data());
@@ -24,9 +39,13 @@ void Expand(IMB_MGR& manager, const srtp::SessionKeySet& set, CounterModeKeys& k
   Wipe(salt.data(), salt.size());
   HashPaddedKey(manager, set.auth_key.view(), 0x36, keys.hmac_inner);
   HashPaddedKey(manager, set.auth_key.view(), 0x5c, keys.hmac_outer);
-  alignas(16) uint8_t unused_decryption_keys[sizeof keys.round_keys];  // counter mode only ever encrypts
-  IMB_AES_KEYEXP_128(&manager, set.cipher_key.view().data(), keys.round_keys, unused_decryption_keys);
-  Wipe(unused_decryption_keys, sizeof unused_decryption_keys);
+  ExpandKey(manager, set.cipher_key.view(), schedule.round_keys);
+}
+
+template <typename Context>
+Result<std::unique_ptr<srtp::CryptoContext>> Made(IMB_MGR& manager, const srtp::SessionKeys& keys,
+                                                  srtp::Profile profile, srtp::Direction direction) {
+  return std::unique_ptr<srtp::CryptoContext>(std::make_unique<Context>(manager, keys, profile, direction));
 }
 
 void Expand(IMB_MGR& manager, const srtp::SessionKeySet& set, GcmSalt& salt, gcm_key_data& expanded) {
@@ -48,22 +67,39 @@ Result<std::unique_ptr<srtp::CryptoContext>> IpsecMbContext::Create(IMB_MGR& man
   OpensslAes aes;
   const auto keys = srtp::DeriveSessionKeys(key, aes);
   if (!keys) return MakeUnexpected(keys.error());
-  if (srtp::TraitsOf(key.profile)->aead) {
-    return std::unique_ptr<srtp::CryptoContext>(
-        std::make_unique<GcmContext>(manager, *keys, key.profile, direction));
+  const srtp::ProfileTraits traits = *srtp::TraitsOf(key.profile);
+  if (traits.aead) return Made<GcmContext>(manager, *keys, key.profile, direction);
+  switch (traits.key_bytes) {
+    case 24:
+      return Made<CounterModeContextOf<12>>(manager, *keys, key.profile, direction);
+    case 32:
+      return Made<CounterModeContextOf<14>>(manager, *keys, key.profile, direction);
+    default:
+      return Made<CounterModeContextOf<10>>(manager, *keys, key.profile, direction);
   }
-  return std::unique_ptr<srtp::CryptoContext>(
-      std::make_unique<CounterModeContext>(manager, *keys, key.profile, direction));
 }
 
-CounterModeContext::CounterModeContext(IMB_MGR& manager, const srtp::SessionKeys& keys, srtp::Profile profile,
-                                       srtp::Direction direction)
-    : IpsecMbContext(profile, direction) {
+IpsecMbContext::IpsecMbContext(srtp::Profile profile, srtp::Direction direction)
+    : profile_(profile), direction_(direction) {
+  const srtp::ProfileTraits traits = *srtp::TraitsOf(profile);
+  cipher_ = traits.aead ? Cipher::kGcm : traits.encrypts ? Cipher::kCounterMode : Cipher::kNone;
+  cipher_key_bytes_ = uint8_t(traits.key_bytes);
+  rtp_tag_bytes_ = uint8_t(traits.rtp_tag_bytes);
+  rtcp_tag_bytes_ = uint8_t(traits.rtcp_tag_bytes);
+}
+
+template <size_t kRounds>
+CounterModeContextOf<kRounds>::CounterModeContextOf(IMB_MGR& manager, const srtp::SessionKeys& keys,
+                                                    srtp::Profile profile, srtp::Direction direction)
+    : CounterModeContext(profile, direction) {
+  // What KeysOf computes.
+  LG_FATAL(&KeysOf(srtp::PacketKind::kRtp) == &rtp_.keys && &KeysOf(srtp::PacketKind::kRtcp) == &rtcp_.keys);
   Expand(manager, keys.rtp, rtp_);
   Expand(manager, keys.rtcp, rtcp_);
 }
 
-CounterModeContext::~CounterModeContext() {
+template <size_t kRounds>
+CounterModeContextOf<kRounds>::~CounterModeContextOf() {
   Wipe(&rtp_, sizeof rtp_);
   Wipe(&rtcp_, sizeof rtcp_);
 }

@@ -24,25 +24,35 @@ inline uint32_t ClearBytes(const srtp::CryptoJob& job) {
 /// True if two tags are equal, in time that does not depend on what they hold.
 template <size_t kBytes>
 inline bool SameTag(const uint8_t* a, const uint8_t* b) {
-  static_assert(kBytes >= 8 && kBytes <= 16);
+  if constexpr (kBytes == 4) return (LoadBe32(a) ^ LoadBe32(b)) == 0;
+  static_assert(kBytes == 4 || (kBytes >= 8 && kBytes <= 16));
   constexpr size_t kRest = kBytes - 8;  // the two words may overlap
   return ((LoadBe64(a) ^ LoadBe64(b)) | (LoadBe64(a + kRest) ^ LoadBe64(b + kRest))) == 0;
 }
 
-/// Session keys of AES_CM_128_HMAC_SHA1_80 for RTP or RTCP, ready for use.
-struct CounterModeKeys {
+/// Session keys of a suite with HMAC-SHA1 for RTP or RTCP, ready for use. The AES round keys, as many as the suite has,
+/// stand right behind it.
+struct alignas(16) CounterModeKeys {
   // The salt as the two words of an IV, so that an IV costs two XORs.
   uint64_t salt_high = 0;
   uint64_t salt_low = 0;
   uint8_t hmac_inner[IMB_SHA1_DIGEST_SIZE_IN_BYTES] = {};  ///< SHA-1 state behind (key XOR ipad), RFC 2104
   uint8_t hmac_outer[IMB_SHA1_DIGEST_SIZE_IN_BYTES] = {};
-  alignas(16) uint8_t round_keys[11 * IMB_AES_BLOCK_SIZE] = {};
 
+  const uint8_t* round_keys() const { return reinterpret_cast<const uint8_t*>(this + 1); }
   /// RFC 3711 section 4.1.1: (salt * 2^16) XOR (SSRC * 2^64) XOR (index * 2^16).
   void WriteIv(uint32_t ssrc, uint64_t index, uint8_t* iv) const {
     StoreBe64(iv, salt_high ^ ssrc);
     StoreBe64(iv + 8, salt_low ^ index << 16);
   }
+};
+
+static_assert(sizeof(CounterModeKeys) == 64);
+
+template <size_t kRounds>
+struct CounterModeSchedule {
+  CounterModeKeys keys;
+  uint8_t round_keys[(kRounds + 1) * IMB_AES_BLOCK_SIZE] = {};
 };
 
 /// Session salt of an AEAD profile for RTP or RTCP.
@@ -67,34 +77,64 @@ class IpsecMbContext : public srtp::CryptoContext {
                                                              srtp::Direction direction);
   srtp::Profile profile() const { return profile_; }
   srtp::Direction direction() const { return direction_; }
+  bool aead() const { return cipher_ == Cipher::kGcm; }
+  bool encrypts() const { return cipher_ != Cipher::kNone; }
+  uint32_t TagBytes(srtp::PacketKind kind) const {
+    return kind == srtp::PacketKind::kRtp ? rtp_tag_bytes_ : rtcp_tag_bytes_;
+  }
+  /// The flag in front of an SRTCP index.
+  uint32_t srtcp_flag() const { return encrypts() ? kSrtcpEncrypted : 0; }
+  uint8_t cipher_key_bytes() const { return cipher_key_bytes_; }
 
  protected:
-  IpsecMbContext(srtp::Profile profile, srtp::Direction direction)
-      : profile_(profile), direction_(direction) {}
+  IpsecMbContext(srtp::Profile profile, srtp::Direction direction);
 
  private:
+  enum class Cipher : uint8_t { kNone, kCounterMode, kGcm };
   srtp::Profile profile_;
   srtp::Direction direction_;
+  Cipher cipher_;
+  uint8_t cipher_key_bytes_;
+  uint8_t rtp_tag_bytes_;
+  uint8_t rtcp_tag_bytes_;
 };
+static_assert(sizeof(IpsecMbContext) == 16);
 
-class alignas(64) CounterModeContext final : public IpsecMbContext {
+/// What the bursts see of a CounterModeContextOf: both schedules follow right behind this base.
+class CounterModeContext : public IpsecMbContext {
  public:
-  CounterModeContext(IMB_MGR& manager, const srtp::SessionKeys& keys, srtp::Profile profile,
-                     srtp::Direction direction);
-  CounterModeContext(const CounterModeContext&) = delete;
-  CounterModeContext& operator=(const CounterModeContext&) = delete;
-  ~CounterModeContext() override;
-
   const CounterModeKeys& KeysOf(srtp::PacketKind kind) const {
-    return kind == srtp::PacketKind::kRtp ? rtp_ : rtcp_;
+    const size_t offset = kind == srtp::PacketKind::kRtp ? 0 : ScheduleBytes(cipher_key_bytes());
+    return *reinterpret_cast<const CounterModeKeys*>(reinterpret_cast<const uint8_t*>(this) +
+                                                     sizeof(CounterModeContext) + offset);
   }
 
+ protected:
+  using IpsecMbContext::IpsecMbContext;
+
  private:
-  CounterModeKeys rtp_;
-  CounterModeKeys rtcp_;
+  /// AES with a key of 4n bytes has n + 6 rounds (FIPS 197 section 5).
+  static constexpr size_t ScheduleBytes(size_t key_bytes) {
+    return sizeof(CounterModeKeys) + (key_bytes / 4 + 7) * IMB_AES_BLOCK_SIZE;
+  }
 };
-// What an RTP packet touches lies in the first four cache lines (kContextLines in ipsec_mb_transform.cc).
-static_assert(sizeof(CounterModeKeys) == 240 && sizeof(CounterModeContext) == 512);
+static_assert(sizeof(CounterModeContext) == 16);
+
+template <size_t kRounds>
+class alignas(64) CounterModeContextOf final : public CounterModeContext {
+ public:
+  CounterModeContextOf(IMB_MGR& manager, const srtp::SessionKeys& keys, srtp::Profile profile,
+                       srtp::Direction direction);
+  CounterModeContextOf(const CounterModeContextOf&) = delete;
+  CounterModeContextOf& operator=(const CounterModeContextOf&) = delete;
+  ~CounterModeContextOf() override;
+
+ private:
+  CounterModeSchedule<kRounds> rtp_;
+  CounterModeSchedule<kRounds> rtcp_;
+};
+// What an RTP packet of AES-128 touches lies in the first four cache lines (kContextLines in ipsec_mb_transform.cc).
+static_assert(sizeof(CounterModeSchedule<10>) == 240 && sizeof(CounterModeContextOf<10>) == 512);
 
 class alignas(64) GcmContext final : public IpsecMbContext {
  public:

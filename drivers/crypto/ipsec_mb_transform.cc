@@ -21,9 +21,8 @@ constexpr uint32_t kRtpHeaderBytes = 12;
 constexpr size_t kCacheLineBytes = 64;
 constexpr size_t kContextLines = 4;
 
-uint32_t OverheadOf(const CryptoJob& job, bool aead) {
-  const uint32_t tag_bytes = aead ? 16 : 10;
-  return tag_bytes + (job.kind == PacketKind::kRtcp ? kSrtcpIndexBytes : 0);
+uint32_t OverheadOf(const CryptoJob& job, const IpsecMbContext& context) {
+  return context.TagBytes(job.kind) + (job.kind == PacketKind::kRtcp ? kSrtcpIndexBytes : 0);
 }
 
 /// kPending: go ahead.
@@ -37,21 +36,21 @@ JobStatus CheckCommon(const CryptoJob& job, uint32_t overhead_present) {
   return JobStatus::kPending;
 }
 
-JobStatus CheckProtect(CryptoJob& job, bool aead) {
+JobStatus CheckProtect(CryptoJob& job, const IpsecMbContext& context) {
   const JobStatus status = CheckCommon(job, 0);
   if (status != JobStatus::kPending) return status;
-  return uint64_t{job.length} + OverheadOf(job, aead) > job.capacity ? JobStatus::kNoRoom : status;
+  return uint64_t{job.length} + OverheadOf(job, context) > job.capacity ? JobStatus::kNoRoom : status;
 }
 
-JobStatus CheckUnprotect(CryptoJob& job, bool aead) {
+JobStatus CheckUnprotect(CryptoJob& job, const IpsecMbContext& context) {
   if (job.kind == PacketKind::kRtcp) job.index = 0;  // an output
-  const JobStatus status = CheckCommon(job, OverheadOf(job, aead));
+  const JobStatus status = CheckCommon(job, OverheadOf(job, context));
   if (status != JobStatus::kPending || job.kind == PacketKind::kRtp) return status;
   // RFC 3711 section 3.4: index word, then tag. RFC 7714 section 9.3: the tag is part of the ciphertext before
   // the index word.
-  const uint32_t behind_word = aead ? 0 : 10;
+  const uint32_t behind_word = context.aead() ? 0 : context.TagBytes(job.kind);
   const uint32_t word = LoadBe32(job.packet + job.length - behind_word - kSrtcpIndexBytes);
-  if ((word & kSrtcpEncrypted) == 0) return JobStatus::kMalformed;
+  if ((word & kSrtcpEncrypted) != context.srtcp_flag()) return JobStatus::kMalformed;
   job.index = word & srtp::kMaxSrtcpIndex;
   return status;
 }
@@ -91,10 +90,9 @@ SortedBurst Sort(std::span<CryptoJob> jobs, Direction direction, Check check) {
   for (CryptoJob& job : jobs) {
     const auto& context = *static_cast<const IpsecMbContext*>(job.context);
     LG_ASSERT(context.direction() == direction);
-    const bool aead = context.profile() != srtp::Profile::kAes128CmHmacSha1_80;
-    job.status = check(job, aead);
+    job.status = check(job, context);
     if (job.status != JobStatus::kPending) continue;
-    if (aead) {
+    if (context.aead()) {
       PrefetchHashKeys(job);
       burst.gcm[burst.gcm_count++] = &job;
     } else {

@@ -10,7 +10,7 @@ namespace linegate::crypto {
 /// kBest: what the processor can do. The others exist so that every code path of the library can be tested.
 enum class IpsecMbInstructionSet : uint8_t { kBest, kSse, kAvx, kAvx2, kAvx512 };
 
-/// The SRTP engine on intel-ipsec-mb, for all three profiles.
+/// The SRTP engine on intel-ipsec-mb, for all profiles.
 ///
 /// Theory of operation. A context holds nothing but expanded session keys, so every call is a function of
 /// (context, SSRC, index, packet): there is no order to keep, no stream to remember, and an index may be asked
@@ -21,14 +21,14 @@ enum class IpsecMbInstructionSet : uint8_t { kBest, kSse, kAvx, kAvx2, kAvx512 }
 /// 2. Every job is checked against the contract and sorted by suite. RTP and RTCP, and any mix of contexts,
 ///    share a burst: they differ in pointers only.
 /// 3. AES-GCM (RFC 7714) runs packet by packet: one call is already as wide as the vector registers.
-/// 4. AES_CM with HMAC-SHA1 (RFC 3711) runs as one cipher burst and one hash burst, which computes as many
-///    HMACs at once as a register has lanes. Protect enciphers, then authenticates; Unprotect authenticates,
+/// 4. AES_CM (or no cipher) with HMAC-SHA1 (RFC 3711, RFC 6188) runs as one cipher burst per key length and one hash
+///    burst, which computes as many HMACs at once as a register has lanes. Protect enciphers, then authenticates; Unprotect authenticates,
 ///    then deciphers only what verified.
 ///
 /// The rollover counter, which the tag covers but the packet does not carry, is written behind the packet
 /// where the tag stands or will stand. Packets of more than kMaxPacketBytes are kRefused: lengths are not
-/// checked by the library's burst calls, and its lanes count in 16 bits. SRTCP that is not encrypted (E flag
-/// clear) is kMalformed, as none of the DTLS-SRTP profiles has it (RFC 5764 section 4.1.2).
+/// checked by the library's burst calls, and its lanes count in 16 bits. SRTCP whose E flag is
+/// not that of the suite (set, but for the NULL cipher) is kMalformed.
 class IpsecMbTransform final : public srtp::SrtpTransform {
  public:
   static constexpr size_t kMaxBurst = 32;

@@ -83,6 +83,14 @@ void LibsrtpContext::FillPolicy(srtp_policy_t& policy) const {
       case srtp::Profile::kAeadAes256Gcm:
         srtp_crypto_policy_set_aes_gcm_256_16_auth(&crypto);
         break;
+      case srtp::Profile::kNullHmacSha1_80:
+      case srtp::Profile::kNullHmacSha1_32:
+        srtp_crypto_policy_set_null_cipher_hmac_sha1_80(&crypto);
+        break;
+      case srtp::Profile::kAes256CmHmacSha1_80:
+      case srtp::Profile::kAes256CmHmacSha1_32:
+        srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80(&crypto);
+        break;
       default:
         srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&crypto);
         break;
@@ -90,6 +98,7 @@ void LibsrtpContext::FillPolicy(srtp_policy_t& policy) const {
   };
   fill(policy.rtp);
   fill(policy.rtcp);
+  policy.rtp.auth_tag_len = int(traits_.rtp_tag_bytes);
   // libsrtp copies the key out of a pointer to non-const.
   policy.key = const_cast<unsigned char*>(key_and_salt_.view().data());
   policy.window_size = LibsrtpTransform::kWindow;

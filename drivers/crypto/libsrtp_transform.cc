@@ -14,6 +14,8 @@ Result<std::unique_ptr<srtp::CryptoContext>> LibsrtpTransform::CreateContext(con
                                                                              srtp::Direction direction) {
   const auto traits = srtp::TraitsOf(key.profile);
   if (!traits) return Fail("unsupported SRTP profile");
+  if (traits->key_bytes == 24)
+    return Fail("libsrtp2 derives the keys of AES-192 otherwise than RFC 6188 section 3");
   if (key.key.view().size() != traits->key_bytes || key.salt.view().size() != traits->salt_bytes) {
     return Fail("wrong length of SRTP master key or salt");
   }

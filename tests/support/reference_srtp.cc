@@ -36,6 +36,7 @@ std::array<uint8_t, 16> CounterModeIv(ByteView salt, ByteView ssrc, uint64_t ind
 Bytes CounterMode(const ReferenceKeys& keys, ByteView packet, size_t header_bytes, ByteView ssrc,
                   uint64_t index) {
   Bytes out(packet.begin(), packet.end());
+  if (!srtp::TraitsOf(keys.profile)->encrypts) return out;
   const Bytes stream =
       AesCmKeystream(keys.cipher_key, CounterModeIv(keys.salt, ssrc, index), packet.size() - header_bytes);
   XorAt(out.data(), header_bytes, stream);
@@ -74,7 +75,9 @@ void Append(Bytes& out, ByteView bytes) { out.insert(out.end(), bytes.begin(), b
 std::vector<uint8_t> AesCmKeystream(ByteView key, std::span<const uint8_t, 16> initial_counter,
                                     size_t bytes) {
   const CipherContext context = NewCipher();
-  const EVP_CIPHER* cipher = key.size() == 16 ? EVP_aes_128_ctr() : EVP_aes_256_ctr();
+  const EVP_CIPHER* cipher = key.size() == 16   ? EVP_aes_128_ctr()
+                             : key.size() == 24 ? EVP_aes_192_ctr()
+                                                : EVP_aes_256_ctr();
   LG_FATAL(EVP_EncryptInit_ex(context.get(), cipher, nullptr, key.data(), initial_counter.data()) == 1);
   const Bytes zeros(bytes);
   Bytes stream(bytes);
@@ -88,7 +91,8 @@ std::vector<uint8_t> ReferenceProtectRtp(const ReferenceKeys& keys, ByteView pac
   const ByteView ssrc = packet.subspan(8, 4);
   if (!srtp::TraitsOf(keys.profile)->aead) {
     Bytes out = CounterMode(keys, packet, header_bytes, ssrc, index);
-    AppendHmac(keys, out, BigEndianBytes(index >> 16, 4), 10);  // RFC 3711 section 4.2: the packet and ROC
+    AppendHmac(keys, out, BigEndianBytes(index >> 16, 4),  // RFC 3711 section 4.2: the packet and ROC
+               srtp::TraitsOf(keys.profile)->rtp_tag_bytes);
     return out;
   }
   std::array<uint8_t, 12> iv = {};  // RFC 7714 section 8.1: 00 00, SSRC, ROC, SEQ
@@ -103,11 +107,12 @@ std::vector<uint8_t> ReferenceProtectRtp(const ReferenceKeys& keys, ByteView pac
 
 std::vector<uint8_t> ReferenceProtectRtcp(const ReferenceKeys& keys, ByteView packet, uint32_t srtcp_index) {
   const ByteView ssrc = packet.subspan(4, 4);
-  const Bytes index_word = BigEndianBytes(0x80000000u | srtcp_index, 4);
+  const uint32_t flag = srtp::TraitsOf(keys.profile)->encrypts ? 0x80000000u : 0;
+  const Bytes index_word = BigEndianBytes(flag | srtcp_index, 4);
   if (!srtp::TraitsOf(keys.profile)->aead) {
     Bytes out = CounterMode(keys, packet, 8, ssrc, srtcp_index);
     Append(out, index_word);
-    AppendHmac(keys, out, {}, 10);
+    AppendHmac(keys, out, {}, srtp::TraitsOf(keys.profile)->rtcp_tag_bytes);
     return out;
   }
   std::array<uint8_t, 12> iv = {};  // RFC 7714 section 9.1: 00 00, SSRC, 00 00, 0 and index

@@ -33,7 +33,7 @@ struct Sample {
 /// that mix sessions, profiles and kinds.
 class IpsecMbBatchTest : public testing::TestWithParam<IpsecMbInstructionSet> {
  protected:
-  static constexpr size_t kSessions = 12;
+  static constexpr size_t kSessions = 2 * std::size(kProfiles);
   struct Session {
     srtp::MasterKey key;
     std::unique_ptr<srtp::CryptoContext> ours[2];  // by Direction
@@ -152,8 +152,10 @@ TEST_P(IpsecMbBatchTest, AgreesWithLibsrtpPacketByPacketInBothDirections) {
     ASSERT_TRUE(std::ranges::all_of(statuses_, [](JobStatus s) { return s == JobStatus::kDone; }));
     const auto theirs = Run(libsrtp_, Direction::kProtect, samples, owners, plain, false);
     for (size_t i = 0; i < ours.size(); ++i) {
-      ASSERT_EQ(statuses_[i], JobStatus::kDone);
-      ASSERT_EQ(ours[i], theirs[i]) << "batch " << batch << " packet " << i;
+      ASSERT_EQ(statuses_[i], JobStatus::kDone)
+          << srtp::TraitsOf(samples[i].key->profile)->name << int(samples[i].kind);
+      ASSERT_EQ(ours[i], theirs[i]) << srtp::TraitsOf(samples[i].key->profile)->name << ", batch " << batch
+                                    << " packet " << i;
       const auto keys = ReferenceOf(*samples[i].key, samples[i].kind);
       ASSERT_EQ(ours[i], samples[i].kind == PacketKind::kRtp
                              ? ReferenceProtectRtp(keys, plain[i], samples[i].header_bytes, samples[i].index)
@@ -189,7 +191,8 @@ TEST_P(IpsecMbBatchTest, OneBadPacketLeavesTheOthersUnharmed) {
         ASSERT_EQ(statuses_[i], packets[i].size() < 12 ? JobStatus::kMalformed : JobStatus::kBadTag);
         ASSERT_EQ(out[i].size(), packets[i].size());
       } else {
-        ASSERT_EQ(statuses_[i], JobStatus::kDone);
+        ASSERT_EQ(statuses_[i], JobStatus::kDone)
+            << srtp::TraitsOf(samples[i].key->profile)->name << int(samples[i].kind);
         ASSERT_EQ(out[i], plain[i]);
       }
     }

@@ -170,10 +170,10 @@ TEST_P(IpsecMbTransformTest, RefusesWhatItCannotNumberOrMeasure) {
   EXPECT_EQ(sender_->Rtp(too_large, 1).status, JobStatus::kRefused);
 }
 
-TEST_P(IpsecMbTransformTest, UnencryptedSrtcpIsMalformed) {
+TEST_P(IpsecMbTransformTest, SrtcpWhoseFlagDeniesItsSuiteIsMalformed) {
   auto packet = ReferenceProtectRtcp(rtcp_, RtcpPacket(kSsrc), 5);
   const size_t word = packet.size() - 4 - (traits_.aead ? 0 : traits_.rtcp_tag_bytes);
-  packet[word] &= 0x7f;
+  packet[word] ^= 0x80;
   EXPECT_EQ(receiver_->Rtcp(packet).status, JobStatus::kMalformed);
 }
 
@@ -237,6 +237,13 @@ std::string ParamName(const testing::TestParamInfo<IpsecMbTransformTest::ParamTy
   return std::string(srtp::TraitsOf(std::get<0>(info.param))->name) + "_" +
          kSets[size_t(std::get<1>(info.param))];
 }
+INSTANTIATE_TEST_SUITE_P(
+    ProfilesWithoutLibsrtp, IpsecMbTransformTest,
+    testing::Combine(testing::ValuesIn(kProfilesWithoutLibsrtp),
+                     testing::Values(IpsecMbInstructionSet::kBest, IpsecMbInstructionSet::kSse,
+                                     IpsecMbInstructionSet::kAvx, IpsecMbInstructionSet::kAvx2,
+                                     IpsecMbInstructionSet::kAvx512)),
+    ParamName);
 INSTANTIATE_TEST_SUITE_P(
     Profiles, IpsecMbTransformTest,
     testing::Combine(testing::ValuesIn(kProfiles),

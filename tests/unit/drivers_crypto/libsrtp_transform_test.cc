@@ -290,5 +290,12 @@ TEST(LibsrtpTransform, MixesContextsInOneBatch) {
   }
 }
 
+TEST(LibsrtpTransform, RefusesTheSuitesItWouldKeyOtherwiseThanOthers) {
+  LibsrtpTransform transform;
+  for (srtp::Profile profile : kProfilesWithoutLibsrtp) {
+    EXPECT_FALSE(transform.CreateContext(TestMasterKey(profile), Direction::kProtect));
+  }
+}
+
 }  // namespace
 }  // namespace linegate::crypto

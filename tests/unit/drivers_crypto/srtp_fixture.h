@@ -12,8 +12,15 @@
 
 namespace linegate::crypto {
 
-inline const srtp::Profile kProfiles[] = {srtp::Profile::kAes128CmHmacSha1_80, srtp::Profile::kAeadAes128Gcm,
-                                          srtp::Profile::kAeadAes256Gcm};
+/// What every engine has.
+inline const srtp::Profile kProfiles[] = {
+    srtp::Profile::kAes128CmHmacSha1_80, srtp::Profile::kAes128CmHmacSha1_32,
+    srtp::Profile::kAes256CmHmacSha1_80, srtp::Profile::kAes256CmHmacSha1_32,
+    srtp::Profile::kNullHmacSha1_80,     srtp::Profile::kNullHmacSha1_32,
+    srtp::Profile::kAeadAes128Gcm,       srtp::Profile::kAeadAes256Gcm};
+/// What libsrtp2 does otherwise than RFC 6188, so that only the reference can be the oracle.
+inline const srtp::Profile kProfilesWithoutLibsrtp[] = {srtp::Profile::kAes192CmHmacSha1_80,
+                                                        srtp::Profile::kAes192CmHmacSha1_32};
 
 inline std::string ProfileName(const testing::TestParamInfo<srtp::Profile>& info) {
   return std::string(srtp::TraitsOf(info.param)->name);

@@ -38,7 +38,7 @@ runtime_directory = "/run/lg"
 xdp_mode = "native"
 cores = [1, 3]
 [srtp]
-engine = "ipsec-mb"
+engine = "libsrtp2"
 [[realm]]
 name = "public"
 interface = "lgw1"
@@ -81,7 +81,7 @@ TEST(Settings, ReadsEveryKey) {
   EXPECT_EQ(settings->runtime_directory, "/run/lg");
   EXPECT_EQ(settings->xdp_mode, "native");
   EXPECT_THAT(settings->cores, ElementsAre(1, 3));
-  EXPECT_EQ(settings->srtp_engine, SrtpEngine::kIpsecMb);
+  EXPECT_EQ(settings->srtp_engine, SrtpEngine::kLibsrtp2);
   ASSERT_EQ(settings->realms.size(), 4u);
   const Realm& realm = settings->realms[0];
   EXPECT_EQ(realm.name, "public");
@@ -115,6 +115,7 @@ TEST(Settings, DefaultsServeWithOneRealm) {
   EXPECT_EQ(settings->stun.new_clients_per_second, 2000u);
   EXPECT_EQ(settings->runtime_directory, "/run/linegate");
   EXPECT_EQ(settings->xdp_mode, "generic");
+  EXPECT_EQ(settings->srtp_engine, SrtpEngine::kIpsecMb);
 }
 
 TEST(Settings, TwoRealmsShareOneInterfaceAndAddressWithDifferentPorts) {
@@ -168,7 +169,7 @@ const Fault kFaults[] = {
     {"RelativeDirectory", "\"/run/lg\"", "\"run/lg\"", 6, "[dataplane] runtime_directory", "absolute"},
     {"CoresPerWorker", "[1, 3]", "[1]", 8, "[dataplane] cores", "one core per worker"},
     {"CoreTwice", "[1, 3]", "[1, 1]", 8, "[dataplane] cores", "twice"},
-    {"UnknownEngine", "ipsec-mb", "openssl", 10, "[srtp] engine", "one of"},
+    {"UnknownEngine", "libsrtp2", "openssl", 10, "[srtp] engine", "one of"},
     {"RealmName", "\"public\"", "\"Public!\"", 12, "[[realm]] name", "a-z"},
     {"DuplicateRealm", "\"private\"", "\"public\"", 19, "[[realm]] 'public' name", "another realm"},
     {"InterfaceName", "\"lgw1\"", "\"much-too-long-name\"", 13, "[[realm]] 'public' interface",
