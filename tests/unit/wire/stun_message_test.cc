@@ -201,15 +201,15 @@ TEST(StunMessage, TheFirstOfRepeatedAttributesWins) {
 }
 
 TEST(StunMessage, ListsUnknownRequiredAttributes) {
-  // 0x7001 and 0x0003 are nobody's, 0x9001 is optional, CHANNEL-NUMBER is known to TURN only.
-  const auto message = Message("7001 0000 9001 0000 0003 0000 000c 0004 40000000 0024 0004 00000001");
+  // 0x7001 and 0x0004 are nobody's, 0x9001 is optional, CHANNEL-NUMBER is known to TURN only.
+  const auto message = Message("7001 0000 9001 0000 0004 0000 000c 0004 40000000 0024 0004 00000001");
   const auto view = StunMessageView::Parse(message);
   ASSERT_TRUE(view);
   const auto ice = view->UnknownRequired(StunUsage::kIce);
   EXPECT_EQ(ice.count, 3u);
-  EXPECT_TRUE(std::ranges::equal(ice.stored(), std::array<uint16_t, 3>{0x7001, 0x0003, 0x000c}));
+  EXPECT_TRUE(std::ranges::equal(ice.stored(), std::array<uint16_t, 3>{0x7001, 0x0004, 0x000c}));
   const auto turn = view->UnknownRequired(StunUsage::kTurn);
-  EXPECT_TRUE(std::ranges::equal(turn.stored(), std::array<uint16_t, 3>{0x7001, 0x0003, 0x0024}));
+  EXPECT_TRUE(std::ranges::equal(turn.stored(), std::array<uint16_t, 3>{0x7001, 0x0004, 0x0024}));
 }
 
 TEST(StunMessage, BoundsTheListOfUnknownAttributes) {
