@@ -4,15 +4,15 @@
 #include <array>
 
 #include "dataplane/base/secret.h"
+#include "dataplane/wire/stun_address.h"
 
 namespace linegate::wire {
 namespace {
 
 constexpr uint32_t kFingerprintXor = 0x5354554e;  // RFC 8489 section 14.7
 constexpr size_t kAttributeHeaderBytes = 4;
+constexpr size_t kMinSha256TagBytes = 16;  // RFC 8489 section 14.6
 constexpr size_t kFingerprintBytes = kAttributeHeaderBytes + 4;
-constexpr uint8_t kFamilyIpv4 = 1;  // RFC 8489 section 14.1
-constexpr uint8_t kFamilyIpv6 = 2;
 
 constexpr size_t Padded(size_t bytes) { return (bytes + 3) & ~size_t{3}; }
 
@@ -69,6 +69,8 @@ bool LengthFits(uint16_t code, size_t length) {
   switch (StunAttribute(code)) {
     case StunAttribute::kMessageIntegrity:
       return length == HmacSha1::kTagBytes;
+    case StunAttribute::kMessageIntegritySha256:
+      return length >= kMinSha256TagBytes && length <= HmacSha256::kTagBytes && length % 4 == 0;
     case StunAttribute::kFingerprint:
     case StunAttribute::kPriority:
     case StunAttribute::kChangeRequest:
@@ -77,6 +79,9 @@ bool LengthFits(uint16_t code, size_t length) {
     case StunAttribute::kChannelNumber:
     case StunAttribute::kRequestedTransport:
     case StunAttribute::kRequestedAddressFamily:
+    case StunAttribute::kAdditionalAddressFamily:
+    case StunAttribute::kChangeRequest:
+    case StunAttribute::kConnectionId:
       return length == 4;
     case StunAttribute::kIceControlled:
     case StunAttribute::kIceControlling:
@@ -89,7 +94,13 @@ bool LengthFits(uint16_t code, size_t length) {
       return length == 1;
     case StunAttribute::kUsername:
       return length <= kMaxStunUsernameBytes;
+    case StunAttribute::kUserhash:
+      return length == HmacSha256::kTagBytes;
+    case StunAttribute::kResponsePort:
+      return length == 2 || length == 4;  // deployed clients leave out the two reserved bytes
     case StunAttribute::kErrorCode:
+    case StunAttribute::kAddressErrorCode:
+    case StunAttribute::kPasswordAlgorithm:
       return length >= 4;
     case StunAttribute::kUnknownAttributes:
       return length % 2 == 0;
@@ -98,13 +109,10 @@ bool LengthFits(uint16_t code, size_t length) {
   }
 }
 
-/// The key stream of the XOR addresses: magic cookie, then transaction ID (RFC 8489 section 14.2) = header
-/// bytes 4..19.
-IpAddress XorAddress(ByteView address, const uint8_t* header) {
-  uint8_t plain[16];
-  for (size_t i = 0; i < address.size(); ++i) plain[i] = uint8_t(address[i] ^ header[4 + i]);
-  return address.size() == 4 ? IpAddress::V4(std::span<const uint8_t, 4>(plain, 4))
-                             : IpAddress::V6(std::span<const uint8_t, 16>(plain, 16));
+/// The form of every address attribute: RFC 8489 section 14.1.
+bool IsAddress(ByteView value) {
+  return (value.size() == 8 && value[1] == kStunFamilyIpv4) ||
+         (value.size() == 20 && value[1] == kStunFamilyIpv6);
 }
 
 }  // namespace
@@ -142,14 +150,16 @@ Result<StunMessageView, StunError> StunMessageView::Parse(ByteView message) {
     if (Padded(length) > end - offset - kAttributeHeaderBytes)
       return MakeUnexpected(StunError::kBadAttribute);
     const bool is_protected = view.protected_end_ == 0;
-    if (is_protected || StunAttribute(code) == StunAttribute::kFingerprint) {
+    const bool is_sha256 = StunAttribute(code) == StunAttribute::kMessageIntegritySha256;
+    if (is_protected || is_sha256 || StunAttribute(code) == StunAttribute::kFingerprint) {
       if (!LengthFits(code, length)) return MakeUnexpected(StunError::kBadAttribute);
     }
     if (is_protected && StunAttribute(code) == StunAttribute::kMessageIntegrity) {
       view.integrity_offset_ = uint16_t(offset);
       view.protected_end_ = uint16_t(offset);
-    } else if (is_protected && StunAttribute(code) == StunAttribute::kMessageIntegritySha256) {
-      view.protected_end_ = uint16_t(offset);
+    } else if (is_sha256) {
+      if (view.integrity_sha256_offset_ == 0) view.integrity_sha256_offset_ = uint16_t(offset);
+      if (is_protected) view.protected_end_ = uint16_t(offset);
     } else if (StunAttribute(code) == StunAttribute::kFingerprint) {
       // Section 14.7: the last attribute, a CRC over everything before it.
       const uint32_t expected = StunCrc32(message.first(offset)) ^ kFingerprintXor;
@@ -191,6 +201,11 @@ std::optional<std::string_view> StunMessageView::FindText(StunAttribute attribut
   return value ? std::optional(AsText(*value)) : std::nullopt;
 }
 
+std::optional<uint16_t> StunMessageView::FindU16(StunAttribute attribute) const {
+  const auto value = Find(attribute);
+  return value && value->size() >= 2 ? std::optional(LoadBe16(value->data())) : std::nullopt;
+}
+
 std::optional<uint32_t> StunMessageView::FindU32(StunAttribute attribute) const {
   const auto value = Find(attribute);
   return value && value->size() == 4 ? std::optional(LoadBe32(value->data())) : std::nullopt;
@@ -203,14 +218,22 @@ std::optional<uint64_t> StunMessageView::FindU64(StunAttribute attribute) const 
 
 std::optional<Endpoint> StunMessageView::FindXorAddress(StunAttribute attribute) const {
   const auto value = Find(attribute);
-  if (!value || value->size() < 8) return std::nullopt;
-  const uint8_t family = (*value)[1];
-  const size_t address_bytes = value->size() - 4;
-  if (!(family == kFamilyIpv4 && address_bytes == 4) && !(family == kFamilyIpv6 && address_bytes == 16)) {
-    return std::nullopt;
-  }
-  const auto port = uint16_t(LoadBe16(value->data() + 2) ^ (kStunMagicCookie >> 16));
-  return Endpoint{XorAddress(value->subspan(4), message_.data()), port};
+  return value ? DecodeXorAddress(*value) : std::nullopt;
+}
+
+std::optional<Endpoint> StunMessageView::DecodeXorAddress(ByteView value) const {
+  if (!IsAddress(value)) return std::nullopt;
+  const auto port = uint16_t(LoadBe16(value.data() + 2) ^ (kStunMagicCookie >> 16));
+  return Endpoint{XorAddress(value.subspan(4), message_.data()), port};
+}
+
+std::optional<Endpoint> StunMessageView::FindAddress(StunAttribute attribute) const {
+  const auto value = Find(attribute);
+  if (!value || !IsAddress(*value)) return std::nullopt;
+  const uint8_t* bytes = value->data() + 4;
+  return Endpoint{value->size() == 8 ? IpAddress::V4(std::span<const uint8_t, 4>(bytes, 4))
+                                     : IpAddress::V6(std::span<const uint8_t, 16>(bytes, 16)),
+                  LoadBe16(value->data() + 2)};
 }
 
 std::optional<StunErrorCode> StunMessageView::error_code() const {
@@ -236,111 +259,25 @@ StunUnknownAttributes StunMessageView::UnknownRequired(StunUsage usage) const {
 
 // RFC 8489 section 14.5: the HMAC covers everything before the attribute, with a header whose length field
 // ends at the attribute's own end.
-bool StunMessageView::VerifyIntegrity(HmacSha1& hmac, ByteView key) const {
-  if (!has_integrity()) return false;
+template <typename Hmac>
+bool StunMessageView::VerifyTag(Hmac& hmac, ByteView key, size_t offset) const {
+  if (offset == 0) return false;
+  const size_t tag_bytes = LoadBe16(message_.data() + offset + 2);
   uint8_t header[kStunHeaderBytes];
   std::memcpy(header, message_.data(), kStunHeaderBytes);
-  const size_t attribute_bytes = kAttributeHeaderBytes + HmacSha1::kTagBytes;
-  StoreBe16(header + 2, uint16_t(integrity_offset_ + attribute_bytes - kStunHeaderBytes));
-  std::array<uint8_t, HmacSha1::kTagBytes> tag;
-  hmac.Compute(key, header, message_.subspan(kStunHeaderBytes, integrity_offset_ - kStunHeaderBytes), tag);
-  return ConstantTimeEqual(tag, message_.subspan(integrity_offset_ + kAttributeHeaderBytes, tag.size()));
+  StoreBe16(header + 2, uint16_t(offset + kAttributeHeaderBytes + tag_bytes - kStunHeaderBytes));
+  std::array<uint8_t, Hmac::kTagBytes> tag;
+  hmac.Compute(key, header, message_.subspan(kStunHeaderBytes, offset - kStunHeaderBytes), tag);
+  return ConstantTimeEqual(ByteView(tag).first(tag_bytes),
+                           message_.subspan(offset + kAttributeHeaderBytes, tag_bytes));
 }
 
-StunMessageWriter::StunMessageWriter(MutableByteView buffer, StunClass message_class, StunMethod method,
-                                     std::span<const uint8_t, kStunTransactionIdBytes> transaction_id)
-    : buffer_(buffer) {
-  if (buffer_.size() < kStunHeaderBytes) {
-    failed_ = true;
-    return;
-  }
-  const auto m = uint16_t(method);
-  const auto c = uint16_t(message_class);
-  const uint16_t type =
-      uint16_t((m & 0x00f) | ((m & 0x070) << 1) | ((m & 0xf80) << 2) | ((c & 1) << 4) | ((c & 2) << 7));
-  StoreBe16(buffer_.data(), type);
-  StoreBe16(buffer_.data() + 2, 0);
-  StoreBe32(buffer_.data() + 4, kStunMagicCookie);
-  std::ranges::copy(transaction_id, buffer_.begin() + 8);
-  size_ = kStunHeaderBytes;
+bool StunMessageView::VerifyIntegrity(HmacSha1& hmac, ByteView key) const {
+  return VerifyTag(hmac, key, integrity_offset_);
 }
 
-uint8_t* StunMessageWriter::Append(StunAttribute attribute, size_t length) {
-  const size_t bytes = kAttributeHeaderBytes + Padded(length);
-  if (failed_ || length > 0xffff || bytes > buffer_.size() - size_ || size_ + bytes > 0xffff) {
-    failed_ = true;
-    return nullptr;
-  }
-  uint8_t* out = buffer_.data() + size_;
-  StoreBe16(out, uint16_t(attribute));
-  StoreBe16(out + 2, uint16_t(length));
-  std::memset(out + kAttributeHeaderBytes + length, 0, Padded(length) - length);
-  size_ += bytes;
-  return out + kAttributeHeaderBytes;
-}
-
-void StunMessageWriter::StoreLength() { StoreBe16(buffer_.data() + 2, uint16_t(size_ - kStunHeaderBytes)); }
-
-void StunMessageWriter::AddBytes(StunAttribute attribute, ByteView value) {
-  if (uint8_t* out = Append(attribute, value.size())) std::ranges::copy(value, out);
-}
-
-void StunMessageWriter::AddU32(StunAttribute attribute, uint32_t value) {
-  if (uint8_t* out = Append(attribute, 4)) StoreBe32(out, value);
-}
-
-void StunMessageWriter::AddU64(StunAttribute attribute, uint64_t value) {
-  if (uint8_t* out = Append(attribute, 8)) StoreBe64(out, value);
-}
-
-void StunMessageWriter::AddXorAddress(StunAttribute attribute, const Endpoint& endpoint) {
-  const ByteView address = endpoint.address.bytes();
-  LG_ASSERT(!address.empty());
-  uint8_t* out = Append(attribute, 4 + address.size());
-  if (out == nullptr) return;
-  out[0] = 0;
-  out[1] = endpoint.address.is_v4() ? kFamilyIpv4 : kFamilyIpv6;
-  StoreBe16(out + 2, uint16_t(endpoint.port ^ (kStunMagicCookie >> 16)));
-  std::ranges::copy(XorAddress(address, buffer_.data()).bytes(), out + 4);
-}
-
-void StunMessageWriter::AddErrorCode(uint16_t code, std::string_view reason) {
-  LG_ASSERT(code >= 300 && code <= 699);
-  uint8_t* out = Append(StunAttribute::kErrorCode, 4 + reason.size());
-  if (out == nullptr) return;
-  StoreBe16(out, 0);
-  out[2] = uint8_t(code / 100);
-  out[3] = uint8_t(code % 100);
-  std::ranges::copy(AsBytes(reason), out + 4);
-}
-
-void StunMessageWriter::AddUnknownAttributes(const StunUnknownAttributes& unknown) {
-  uint8_t* out = Append(StunAttribute::kUnknownAttributes, 2 * unknown.stored().size());
-  if (out == nullptr) return;
-  for (uint16_t code : unknown.stored()) StoreBe16(out, code), out += 2;
-}
-
-void StunMessageWriter::AddMessageIntegrity(HmacSha1& hmac, ByteView key) {
-  const size_t covered = size_;
-  uint8_t* out = Append(StunAttribute::kMessageIntegrity, HmacSha1::kTagBytes);
-  if (out == nullptr) return;
-  StoreLength();
-  hmac.Compute(key, buffer_.first(covered), {},
-               std::span<uint8_t, HmacSha1::kTagBytes>(out, HmacSha1::kTagBytes));
-}
-
-void StunMessageWriter::AddFingerprint() {
-  const size_t covered = size_;
-  uint8_t* out = Append(StunAttribute::kFingerprint, 4);
-  if (out == nullptr) return;
-  StoreLength();
-  StoreBe32(out, StunCrc32(buffer_.first(covered)) ^ kFingerprintXor);
-}
-
-ByteView StunMessageWriter::Finish() {
-  if (failed_) return {};
-  StoreLength();
-  return buffer_.first(size_);
+bool StunMessageView::VerifyIntegrity(HmacSha256& hmac, ByteView key) const {
+  return VerifyTag(hmac, key, integrity_sha256_offset_);
 }
 
 }  // namespace linegate::wire

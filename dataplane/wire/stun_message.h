@@ -45,6 +45,9 @@ enum class StunMethod : uint16_t {
   kData = 0x007,
   kCreatePermission = 0x008,
   kChannelBind = 0x009,
+  kConnect = 0x00a,            // RFC 6062 section 6.1
+  kConnectionBind = 0x00b,     // RFC 6062
+  kConnectionAttempt = 0x00c,  // RFC 6062
 };
 
 /// Who reads the message: decides which comprehension-required attributes count as known.
@@ -75,6 +78,10 @@ struct StunUnknownAttributes {
   std::span<const uint16_t> stored() const { return {codes.data(), count < kCapacity ? count : kCapacity}; }
 };
 
+/// REQUESTED-ADDRESS-FAMILY and its kin (RFC 8656 section 18.6), and the addresses of RFC 8489.
+inline constexpr uint8_t kStunFamilyIpv4 = 1;
+inline constexpr uint8_t kStunFamilyIpv6 = 2;
+
 struct StunErrorCode {
   uint16_t code = 0;  ///< 300 to 699
   std::string_view reason;
@@ -94,7 +101,7 @@ struct StunErrorCode {
 /// A view of a well-formed STUN message; valid as long as its bytes are. Theory of operation: Parse walks all
 /// attributes once, so that every accessor may walk them again without checks. Attributes behind the first
 /// MESSAGE-INTEGRITY (or MESSAGE-INTEGRITY-SHA256) are not protected and are never returned (RFC 8489
-/// section 14.5; only FINGERPRINT counts there). Of repeated attributes the first wins (section 14). Until
+/// section 14.5; only MESSAGE-INTEGRITY-SHA256 and FINGERPRINT count there). Of repeated attributes the first wins (section 14). Until
 /// VerifyIntegrity said yes, everything here is a stranger's claim.
 class StunMessageView {
  public:
@@ -132,6 +139,12 @@ class StunMessageView {
   }
   /// Decodes XOR-MAPPED-ADDRESS, XOR-PEER-ADDRESS or XOR-RELAYED-ADDRESS; nullopt if absent or malformed.
   std::optional<Endpoint> FindXorAddress(StunAttribute attribute) const;
+  /// The same for the value of such an attribute, as ForEachAttribute hands it out.
+  std::optional<Endpoint> DecodeXorAddress(ByteView value) const;
+  /// Decodes MAPPED-ADDRESS, RESPONSE-ORIGIN or OTHER-ADDRESS; nullopt if absent or malformed.
+  std::optional<Endpoint> FindAddress(StunAttribute attribute) const;
+  /// The first 16 bits of the value: CHANNEL-NUMBER, RESPONSE-PORT.
+  std::optional<uint16_t> FindU16(StunAttribute attribute) const;
   std::optional<uint32_t> FindU32(StunAttribute attribute) const;
   std::optional<uint64_t> FindU64(StunAttribute attribute) const;
   std::optional<StunErrorCode> error_code() const;
@@ -140,17 +153,23 @@ class StunMessageView {
   StunUnknownAttributes UnknownRequired(StunUsage usage) const;
 
   bool has_integrity() const { return integrity_offset_ != 0; }
+  bool has_integrity_sha256() const { return integrity_sha256_offset_ != 0; }
   bool has_fingerprint() const { return has_fingerprint_; }
   /// True if MESSAGE-INTEGRITY is present and right for `key` (short-term: the password; long-term: MD5 of
   /// "user:realm:password"). The tags are compared in constant time.
   [[nodiscard]] bool VerifyIntegrity(HmacSha1& hmac, ByteView key) const;
+  /// The same for MESSAGE-INTEGRITY-SHA256, whose tag may be cut to 16 bytes (RFC 8489 section 14.6).
+  [[nodiscard]] bool VerifyIntegrity(HmacSha256& hmac, ByteView key) const;
 
  private:
   StunMessageView() = default;
+  template <typename Hmac>
+  bool VerifyTag(Hmac& hmac, ByteView key, size_t offset) const;
   std::optional<std::string_view> FindText(StunAttribute attribute) const;
   ByteView message_;
-  uint16_t protected_end_ = 0;     ///< offset behind the last attribute that accessors may return
-  uint16_t integrity_offset_ = 0;  ///< of MESSAGE-INTEGRITY's header; 0: absent
+  uint16_t protected_end_ = 0;            ///< offset behind the last attribute that accessors may return
+  uint16_t integrity_offset_ = 0;         ///< of MESSAGE-INTEGRITY's header; 0: absent
+  uint16_t integrity_sha256_offset_ = 0;  ///< of MESSAGE-INTEGRITY-SHA256's header; 0: absent
   bool has_fingerprint_ = false;
 };
 
@@ -167,11 +186,15 @@ class StunMessageWriter {
   void AddU64(StunAttribute attribute, uint64_t value);
   void AddFlag(StunAttribute attribute) { AddBytes(attribute, {}); }
   void AddXorAddress(StunAttribute attribute, const Endpoint& endpoint);
+  void AddAddress(StunAttribute attribute, const Endpoint& endpoint);
   /// `code` 300 to 699; `reason` at most 127 characters (RFC 8489 section 14.8).
   void AddErrorCode(uint16_t code, std::string_view reason);
+  /// ADDRESS-ERROR-CODE of a dual allocation: why there is no relayed address of `family`.
+  void AddAddressErrorCode(IpFamily family, uint16_t code, std::string_view reason);
   void AddUnknownAttributes(const StunUnknownAttributes& unknown);
   /// After every protected attribute.
   void AddMessageIntegrity(HmacSha1& hmac, ByteView key);
+  void AddMessageIntegritySha256(HmacSha256& hmac, ByteView key);
   /// The last one.
   void AddFingerprint();
   /// The complete message, or empty if something did not fit.
@@ -181,6 +204,11 @@ class StunMessageWriter {
   /// Room for an attribute of `length` bytes with its header and zeroed padding; nullptr if it does not fit.
   uint8_t* Append(StunAttribute attribute, size_t length);
   void StoreLength();
+  template <typename Hmac>
+  void AddTag(StunAttribute attribute, Hmac& hmac, ByteView key);
+  void AddCode(StunAttribute attribute, uint8_t first_byte, uint16_t code, std::string_view reason);
+  void AddAddressBytes(StunAttribute attribute, const Endpoint& endpoint, const IpAddress& written,
+                       uint16_t written_port);
   MutableByteView buffer_;
   size_t size_ = 0;
   bool failed_ = false;
