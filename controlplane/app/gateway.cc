@@ -79,6 +79,7 @@ Status Gateway::StartParts() {
     runtime_.Post([this] {
       next_hops_moved_ = false;
       media_->OnNextHopChanged();
+      if (turn_) turn_->HandleNextHopChanged();
       Pump();
     });
   });
@@ -103,6 +104,7 @@ Status Gateway::StartParts() {
   wss_ = std::make_unique<sip::WssTransactions>(wss_options, parser_, rng_);
   core_ = std::make_unique<sip::B2bua>(SignallingConfig(std::move(*key)), *media_, *bindings_, hashes_, rng_);
   if (auto started = StartTrunk(); !started) return started;
+  if (auto started = StartTurn(); !started) return started;
   if (auto started = StartWeb(); !started) return started;
   if (auto started = StartAdmin(); !started) return started;
   PollLink();
@@ -162,44 +164,14 @@ Status Gateway::StartAdmin() {
   return {};
 }
 
-Status Gateway::StartWeb() {
-  net::WssOptions options;
-  options.listen = config_.web.listen;
-  options.certificate_path = config_.web.certificate;
-  options.private_key_path = config_.web.private_key;
-  options.allowed_origins = config_.web.allowed_origins;
-  options.load_site = [this] { return BuildSite(); };
-  options.connections = {.total = config_.web.max_connections,
-                         .per_source = config_.web.max_connections_per_source};
-  auto web = net::WssServer::Start(runtime_, options, *this);
-  if (!web) return MakeUnexpected(std::move(web).error());
-  web_ = std::move(web).value();
-  return {};
-}
-
-/// The page learns its domain and the media port it may have to ask a firewall for from here.
-Result<net::StaticSite> Gateway::BuildSite() const {
-  net::StaticSite site;
-  if (!config_.web.root.empty()) {
-    auto loaded = net::StaticSite::Load(config_.web.root);
-    if (!loaded) return loaded;
-    site = std::move(loaded).value();
-  }
-  const settings::Realm& realm = config_.realm(config_.web.realm);
-  nlohmann::json page = {{"iceServers", nlohmann::json::array()}, {"mediaPort", realm.webrtc_port}};
-  if (!config_.domains.empty()) page["domain"] = config_.domains.front().name;
-  page["testNumbers"] = std::any_of(config_.domains.begin(), config_.domains.end(),
-                                    [](const auto& d) { return d.test_numbers == ops::TestNumbers::kOn; });
-  site.Put("/config.json", {"application/json", page.dump()});
-  return site;
-}
-
 void Gateway::Reload() {
-  if (auto reloaded = web_->Reload(); !reloaded) {
+  auto reloaded = web_->Reload();
+  if (reloaded && turn_) reloaded = turn_->Reload();
+  if (!reloaded) {
     ops::LogError("reload_failed", {{"reason", reloaded.error().message()}});
     return;
   }
-  ops::LogInfo("reloaded", {{"what", "web certificate and page; other changes need a restart"}});
+  ops::LogInfo("reloaded", {{"what", "certificate and page; other changes need a restart"}});
 }
 
 // ---- edges in
@@ -220,7 +192,11 @@ void Gateway::OnFlowClosed(sip::FlowToken flow) {
 }
 
 void Gateway::OnCommandDone(const abi::CommandDone& done) {
-  media_->HandleCommandDone(MonotonicNow(), done);
+  if (!session::IsRelay(done.flow)) {
+    media_->HandleCommandDone(MonotonicNow(), done);
+  } else if (turn_) {
+    turn_->HandleCommandDone(done);
+  }
   link_moved_ = true;
 }
 
@@ -245,9 +221,20 @@ void Gateway::OnPuntedDtls(const abi::FlowRef& flow, const Endpoint& local, cons
   link_moved_ = true;
 }
 
+void Gateway::OnPuntedTurn(uint16_t worker, const abi::TurnPuntRecord& record, ByteView message) {
+  if (!turn_) return;
+  turn_->HandlePunt(MonotonicNow(), worker, record, message);
+  link_moved_ = true;
+}
+
+void Gateway::OnRelayToClient(const abi::RelayRef& relay, ByteView message) {
+  if (turn_) turn_->HandleRelayToClient(relay, message);
+}
+
 void Gateway::OnDataplaneRestarted() {
   ops::LogWarning("dataplane_restarted", {{"calls", media_->totals().calls}});
   media_->ReprogramAll();
+  if (turn_) turn_->ReprogramAll();
   link_moved_ = true;
 }
 
@@ -270,6 +257,7 @@ bool Gateway::PumpOnce(TimePoint now) {
   while (auto action = core_->PollAction()) Dispatch(now, *action), moved = true;
   for (sip::WssOutput output; wss_->PollOutput(output); moved = true) Deliver(output);
   while (auto output = media_->PollOutput()) Deliver(now, *output), moved = true;
+  if (turn_ && turn_->Pump(now)) moved = true;
   return moved;
 }
 
@@ -329,7 +317,8 @@ void Gateway::HandleMediaEvent(TimePoint now, const session::MediaEvent& event) 
 }
 
 void Gateway::ArmTimer(TimePoint now) {
-  const auto due = Earliest({core_->NextTimeout(), wss_->NextTimeout(), media_->NextTimeout()});
+  const auto due = Earliest({core_->NextTimeout(), wss_->NextTimeout(), media_->NextTimeout(),
+                             turn_ ? turn_->NextTimeout() : std::nullopt});
   if (timer_ && due && timer_due_ == *due) return;
   if (timer_) runtime_.Cancel(*timer_);
   timer_.reset();
@@ -342,6 +331,7 @@ void Gateway::ArmTimer(TimePoint now) {
     wss_->HandleTimeout(fired);
     core_->HandleTimeout(fired);
     media_->HandleTimeout(fired);
+    if (turn_) turn_->HandleTimeout(fired);
     Pump();
   });
 }
@@ -354,7 +344,8 @@ void Gateway::PollLink() {
   link_.Poll(now, *this);
   ReattachIfGone(now);
   if (link_moved_) Pump();
-  runtime_.CallAfter(media_->totals().legs > 0 ? kPollBusy : kPollIdle, [this] { PollLink(); });
+  const bool is_busy = media_->totals().legs > 0 || (turn_ && turn_->relay_count() > 0);
+  runtime_.CallAfter(is_busy ? kPollBusy : kPollIdle, [this] { PollLink(); });
 }
 
 /// A dataplane that stopped cleanly has unlinked its region and the next one makes another file.

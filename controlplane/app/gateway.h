@@ -7,6 +7,7 @@
 
 #include "controlplane/app/next_hops.h"
 #include "controlplane/app/openssl_hashes.h"
+#include "controlplane/app/turn_gateway.h"
 #include "controlplane/dtls/dtls_endpoint.h"
 #include "controlplane/link/shm_link.h"
 #include "controlplane/net/asio_runtime.h"
@@ -44,8 +45,10 @@ class Gateway final : private net::WssHandler, private link::LinkHandler {
   Status StartParts();
   Status StartTrunk();
   Status StartWeb();
+  Status StartTurn();
   Status StartAdmin();
-  Result<net::StaticSite> BuildSite() const;
+  Result<net::StaticSite> BuildSite();
+  std::string PageConfig();
   sip::B2buaConfig SignallingConfig(SecretBytes<32> identity_key) const;
 
   // net::WssHandler
@@ -59,6 +62,8 @@ class Gateway final : private net::WssHandler, private link::LinkHandler {
   void OnConsentLost(const abi::FlowRef& flow) override;
   void OnPuntedDtls(const abi::FlowRef& flow, const Endpoint& local, const Endpoint& remote,
                     ByteView datagram) override;
+  void OnPuntedTurn(uint16_t worker, const abi::TurnPuntRecord& record, ByteView message) override;
+  void OnRelayToClient(const abi::RelayRef& relay, ByteView message) override;
   void OnDataplaneRestarted() override;
 
   void Pump();
@@ -94,6 +99,7 @@ class Gateway final : private net::WssHandler, private link::LinkHandler {
   std::unique_ptr<session::MediaSessions> media_;
   std::unique_ptr<sip::WssTransactions> wss_;
   std::unique_ptr<sip::B2bua> core_;
+  std::unique_ptr<TurnGateway> turn_;  ///< absent without [turn]
   std::unique_ptr<net::WssServer> web_;
   std::unique_ptr<net::SofiaTrunk> trunk_;  ///< absent without [sip]
   std::unique_ptr<ops::AdminServer> admin_;

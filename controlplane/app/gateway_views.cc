@@ -46,13 +46,18 @@ void Gateway::RegisterViews() {
   admin_->Register("status", [this](const Json&) -> Json {
     const session::MediaTotals totals = media_->totals();
     const TimePoint now = MonotonicNow();
-    return {{"calls", totals.calls},
-            {"legs", totals.legs},
-            {"flows", totals.flows},
-            {"registrations", core_->Registrations(now).size()},
-            {"connections", web_->flow_count()},
-            {"dataplane", link_.dataplane_up(now) ? "up" : "down"},
-            {"workers", link_.workers()}};
+    Json status = {{"calls", totals.calls},
+                   {"legs", totals.legs},
+                   {"flows", totals.flows},
+                   {"registrations", core_->Registrations(now).size()},
+                   {"connections", web_->flow_count()},
+                   {"dataplane", link_.dataplane_up(now) ? "up" : "down"},
+                   {"workers", link_.workers()}};
+    if (turn_) status.update(turn_->TotalsJson());
+    return status;
+  });
+  admin_->Register("turn", [this](const Json&) -> Json {
+    return turn_ ? turn_->AllocationsJson() : Json{{"allocations", 0}};
   });
   admin_->Register("calls", [this](const Json&) -> Json {
     std::map<uint64_t, session::CallView> media;
@@ -139,9 +144,12 @@ Json Gateway::DropsJson() const {
     signalling["trunk_transport_failures"] = trunk.transport_failures;
   }
   signalling["link_malformed_records"] = link_.counters().malformed_records;
-  return {{"packets", std::move(packets)},
-          {"counters", std::move(counters)},
-          {"signalling", std::move(signalling)}};
+  signalling["link_inject_ring_full"] = link_.counters().inject_ring_full;
+  Json drops = {{"packets", std::move(packets)},
+                {"counters", std::move(counters)},
+                {"signalling", std::move(signalling)}};
+  if (turn_) drops["turn"] = turn_->CountersJson();
+  return drops;
 }
 
 }  // namespace linegate::app

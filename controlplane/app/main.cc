@@ -33,8 +33,13 @@ linegate::Result<std::unique_ptr<Gateway>> StartWhenDataplaneIsUp(linegate::net:
 }
 
 /// One descriptor per connection; the default soft limit of 1,024 would refuse browsers long before the configuration does.
-void RaiseDescriptorLimit(uint32_t connections) {
+void RaiseDescriptorLimit(const linegate::ops::Config& config) {
   constexpr rlim_t kOwnDescriptors = 256;
+  rlim_t connections = config.web.max_connections;
+  if (config.turn) {
+    connections += config.turn->max_connections;
+    if (config.turn->server.tcp_relay) connections += linegate::net::TurnTcpRelay::kMaxConnections;
+  }
   rlimit limit = {};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   const rlim_t wanted = connections + kOwnDescriptors;
@@ -49,7 +54,7 @@ void RaiseDescriptorLimit(uint32_t connections) {
 }
 
 int Run(const linegate::ops::Config& config) {
-  RaiseDescriptorLimit(config.web.max_connections);
+  RaiseDescriptorLimit(config);
   linegate::net::Runtime runtime;
   auto gateway = StartWhenDataplaneIsUp(runtime, config);
   if (!gateway) {

@@ -18,6 +18,28 @@ std::optional<T> CopyRecord(ByteView payload) {
   return record;
 }
 
+/// A record and the payload behind it, out of shared memory.
+template <typename Record>
+struct Punt {
+  Record record;
+  std::array<uint8_t, abi::kPuntPayloadMax> payload;
+  ByteView view() const { return ByteView(payload).first(record.payload_bytes); }
+};
+
+/// nullopt: sizes do not fit.
+template <typename Record>
+std::optional<Punt<Record>> CopyPunt(ByteView bytes) {
+  std::optional<Punt<Record>> punt;
+  if (bytes.size() < sizeof(Record)) return punt;
+  punt.emplace();
+  std::memcpy(static_cast<void*>(&punt->record), bytes.data(), sizeof(Record));
+  const ByteView payload = bytes.subspan(sizeof(Record));
+  if (punt->record.payload_bytes != payload.size() || payload.size() > abi::kPuntPayloadMax)
+    return std::nullopt;
+  std::copy(payload.begin(), payload.end(), punt->payload.begin());
+  return punt;
+}
+
 }  // namespace
 
 Result<ShmLink> ShmLink::Attach(const std::string& path, uint64_t config_hash, uint32_t workers,
@@ -48,21 +70,35 @@ bool ShmLink::SendCommand(uint16_t worker, abi::CommandType type, ByteView comma
   return false;
 }
 
-bool ShmLink::Inject(uint16_t worker, const abi::InjectRecord& record, ByteView payload) {
+template <typename Record>
+bool ShmLink::WriteInject(uint16_t worker, abi::InjectKind kind, Record record, ByteView payload) {
   if (worker < rings_.size()) {
-    MutableByteView room = rings_[worker].inject.TryClaim(uint32_t(abi::InjectKind::kToLeg),
-                                                          uint32_t(sizeof record + payload.size()));
+    MutableByteView room =
+        rings_[worker].inject.TryClaim(uint32_t(kind), uint32_t(sizeof record + payload.size()));
     if (room.data() != nullptr) {
-      abi::InjectRecord header = record;
-      header.payload_bytes = uint32_t(payload.size());
-      std::memcpy(room.data(), &header, sizeof header);
-      std::copy(payload.begin(), payload.end(), room.begin() + sizeof header);
+      record.payload_bytes = uint32_t(payload.size());
+      std::memcpy(room.data(), &record, sizeof record);
+      std::copy(payload.begin(), payload.end(), room.begin() + sizeof record);
       rings_[worker].inject.Commit();
       return true;
     }
   }
   ++counters_.inject_ring_full;
   return false;
+}
+
+bool ShmLink::Inject(uint16_t worker, const abi::InjectRecord& record, ByteView payload) {
+  return WriteInject(worker, abi::InjectKind::kToLeg, record, payload);
+}
+
+bool ShmLink::InjectFromListener(uint16_t worker, const abi::ListenerInjectRecord& record, ByteView message) {
+  return WriteInject(worker, abi::InjectKind::kFromListener, record, message);
+}
+
+bool ShmLink::InjectFromClient(const abi::RelayRef& relay, ByteView message) {
+  abi::RelayInjectRecord record;
+  record.relay = relay;
+  return WriteInject(relay.worker, abi::InjectKind::kRelayFromClient, record, message);
 }
 
 void ShmLink::Poll(TimePoint now, LinkHandler& handler) {
@@ -99,21 +135,25 @@ void ShmLink::HandleEvent(uint16_t worker, uint32_t type, ByteView payload, Link
 }
 
 void ShmLink::HandlePunt(uint16_t worker, uint32_t type, ByteView payload, LinkHandler& handler) {
-  abi::PuntRecord record;
-  if (abi::PuntKind(type) != abi::PuntKind::kDtls || payload.size() < sizeof record) {
-    ++counters_.malformed_records;
-    return;
+  switch (abi::PuntKind(type)) {
+    case abi::PuntKind::kDtls:
+      if (const auto punt = CopyPunt<abi::PuntRecord>(payload); punt && punt->record.flow.worker == worker) {
+        return handler.OnPuntedDtls(punt->record.flow, punt->record.local.ToEndpoint(),
+                                    punt->record.remote.ToEndpoint(), punt->view());
+      }
+      break;
+    case abi::PuntKind::kTurn:
+      if (const auto punt = CopyPunt<abi::TurnPuntRecord>(payload))
+        return handler.OnPuntedTurn(worker, punt->record, punt->view());
+      break;
+    case abi::PuntKind::kRelayToClient:
+      if (const auto punt = CopyPunt<abi::RelayPuntRecord>(payload);
+          punt && punt->record.relay.worker == worker) {
+        return handler.OnRelayToClient(punt->record.relay, punt->view());
+      }
+      break;
   }
-  std::memcpy(static_cast<void*>(&record), payload.data(), sizeof record);
-  if (record.payload_bytes != payload.size() - sizeof record || record.payload_bytes > abi::kPuntPayloadMax ||
-      record.flow.worker != worker) {
-    ++counters_.malformed_records;
-    return;
-  }
-  std::array<uint8_t, abi::kPuntPayloadMax> datagram;
-  std::copy_n(payload.begin() + sizeof record, record.payload_bytes, datagram.begin());
-  handler.OnPuntedDtls(record.flow, record.local.ToEndpoint(), record.remote.ToEndpoint(),
-                       ByteView(datagram).first(record.payload_bytes));
+  ++counters_.malformed_records;
 }
 
 bool ShmLink::dataplane_up(TimePoint now) const {
@@ -151,6 +191,15 @@ std::optional<abi::FlowStats> ShmLink::ReadFlowStats(const abi::FlowRef& flow) c
   abi::FlowStats stats;
   std::memcpy(static_cast<void*>(&stats), &region_view_.flow_stats(flow.worker)[flow.index], sizeof stats);
   if (stats.generation != flow.generation) return std::nullopt;
+  return stats;
+}
+
+std::optional<abi::RelayStats> ShmLink::ReadRelayStats(const abi::RelayRef& relay) const {
+  if (relay.worker >= workers() || relay.index >= region_view_.layout().relays_per_worker())
+    return std::nullopt;
+  abi::RelayStats stats;
+  std::memcpy(static_cast<void*>(&stats), &region_view_.relay_stats(relay.worker)[relay.index], sizeof stats);
+  if (stats.generation != relay.generation) return std::nullopt;
   return stats;
 }
 

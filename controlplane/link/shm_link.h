@@ -25,6 +25,10 @@ class LinkHandler {
   virtual void OnConsentLost(const abi::FlowRef& flow) = 0;
   virtual void OnPuntedDtls(const abi::FlowRef& flow, const Endpoint& local, const Endpoint& remote,
                             ByteView datagram) = 0;
+  /// A STUN message for the TURN server from a UDP client of `worker`. Valid during the call, as below.
+  virtual void OnPuntedTurn(uint16_t worker, const abi::TurnPuntRecord& record, ByteView message) = 0;
+  /// ChannelData or a Data indication for the stream client of `relay`.
+  virtual void OnRelayToClient(const abi::RelayRef& relay, ByteView message) = 0;
   /// Another dataplane took the region: everything must be programmed again.
   virtual void OnDataplaneRestarted() = 0;
 };
@@ -55,6 +59,10 @@ class ShmLink {
   /// False: the ring is full (counted); the sender repeats later, commands being at-least-once.
   bool SendCommand(uint16_t worker, abi::CommandType type, ByteView command);
   bool Inject(uint16_t worker, const abi::InjectRecord& record, ByteView payload);
+  /// An answer of the TURN server to a UDP client.
+  bool InjectFromListener(uint16_t worker, const abi::ListenerInjectRecord& record, ByteView message);
+  /// What a stream client sends to its peers.
+  bool InjectFromClient(const abi::RelayRef& relay, ByteView message);
   void Poll(TimePoint now, LinkHandler& handler);
 
   /// The dataplane's heart beat within the last 500 ms.
@@ -68,6 +76,7 @@ class ShmLink {
   void ReadCounters(uint16_t worker, abi::WorkerCounters& out) const;
   /// nullopt: the slot has served another flow since.
   std::optional<abi::FlowStats> ReadFlowStats(const abi::FlowRef& flow) const;
+  std::optional<abi::RelayStats> ReadRelayStats(const abi::RelayRef& relay) const;
   uint32_t workers() const { return region_view_.layout().workers(); }
   const LinkCounters& counters() const { return counters_; }
 
@@ -75,6 +84,8 @@ class ShmLink {
   ShmLink(abi::Region region, const abi::LinkLayout& layout);
   void HandleEvent(uint16_t worker, uint32_t type, ByteView payload, LinkHandler& handler);
   void HandlePunt(uint16_t worker, uint32_t type, ByteView payload, LinkHandler& handler);
+  template <typename Record>
+  bool WriteInject(uint16_t worker, abi::InjectKind kind, Record record, ByteView payload);
 
   struct WorkerRings {
     abi::RingProducer commands, inject;

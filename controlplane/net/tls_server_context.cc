@@ -54,6 +54,13 @@ Result<SslContext> MakeTlsServerContext(const std::string& certificate_path,
   SSL_CTX_set_session_id_context(raw, reinterpret_cast<const unsigned char*>("linegate"), 8);
   SSL_CTX_set_alpn_select_cb(raw, &SelectApplication,
                              const_cast<AlpnList*>(&kAlpnLists[size_t(applications)]));
+  if (auto used = UseCertificate(raw, certificate_path, private_key_path); !used)
+    return MakeUnexpected(std::move(used).error());
+  return context;
+}
+
+Status UseCertificate(SSL_CTX* raw, const std::string& certificate_path,
+                      const std::string& private_key_path) {
   if (SSL_CTX_use_certificate_chain_file(raw, certificate_path.c_str()) != 1) {
     return Fail("certificate " + certificate_path + ": " + LastTlsError());
   }
@@ -63,7 +70,7 @@ Result<SslContext> MakeTlsServerContext(const std::string& certificate_path,
   if (SSL_CTX_check_private_key(raw) != 1) {
     return Fail("private key " + private_key_path + " does not belong to certificate " + certificate_path);
   }
-  return context;
+  return {};
 }
 
 }  // namespace linegate::net

@@ -24,4 +24,8 @@ enum class TlsApplications : uint8_t { kHttp, kTurn /* RFC 7443 */, kHttpAndTurn
 Result<SslContext> MakeTlsServerContext(const std::string& certificate_path,
                                         const std::string& private_key_path, TlsApplications applications);
 
+/// Gives `context` the two files. Errors as above.
+Status UseCertificate(SSL_CTX* context, const std::string& certificate_path,
+                      const std::string& private_key_path);
+
 }  // namespace linegate::net

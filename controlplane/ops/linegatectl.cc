@@ -88,6 +88,7 @@ int main(int argc, char** argv) {
   app.add_subcommand("calls", "calls with their legs");
   app.add_subcommand("flows", "one direction of media per line, with packet counts");
   app.add_subcommand("registrations", "who is registered, and whether the browser is connected");
+  app.add_subcommand("turn", "TURN allocations: client, relayed address, peers, bytes, seconds left");
   app.add_subcommand("drops", "what was refused, by reason");
   CLI11_PARSE(app, argc, argv);
   return linegate::ops::Run(socket_path, app.get_subcommands().front()->get_name(),

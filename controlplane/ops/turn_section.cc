@@ -167,10 +167,14 @@ void ReadLimits(TomlReader& reader, TurnConfig& server) {
 void ReadRelayRealm(TomlReader& reader, const settings::DataplaneSettings& media, std::string& name) {
   reader.String("relay_realm", name);
   const auto& realms = media.realms;
+  const auto has_ports = [](const settings::Realm& realm) { return !realm.relay_ports.empty(); };
+  if (std::none_of(realms.begin(), realms.end(), has_ports))
+    return reader.Fault("relay_realm", "no [[realm]] has relay_ports: there is nothing to relay from");
   if (!reader.Has("relay_realm")) return;
-  if (std::none_of(realms.begin(), realms.end(), [&](const auto& realm) { return realm.name == name; })) {
-    reader.Fault("relay_realm", "no [[realm]] has the name '" + name + "'");
-  }
+  const auto named =
+      std::find_if(realms.begin(), realms.end(), [&](const auto& realm) { return realm.name == name; });
+  if (named == realms.end()) return reader.Fault("relay_realm", "no [[realm]] has the name '" + name + "'");
+  if (!has_ports(*named)) reader.Fault("relay_realm", "'" + name + "' has no relay_ports");
 }
 
 void ReadListeners(TomlReader& reader, const settings::DataplaneSettings& media,

@@ -60,7 +60,8 @@ struct CloseClient {
 /// HandleTcpPeerAccepted first.
 struct OpenTcpRelay {
   AllocationId allocation;
-  Endpoint local;  ///< as bound
+  Endpoint local;                  ///< as bound
+  uint64_t client_connection = 0;  ///< of the allocation: kept while the relay is open
 };
 /// Close the listener; its connections get CloseTcpConnection of their own.
 struct CloseTcpRelay {

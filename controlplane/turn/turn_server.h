@@ -41,6 +41,7 @@ class TurnServer final : public TurnService {
   void HandleClientGone(TimePoint now, uint64_t connection) override;
   void HandleRelaySettled(TimePoint now, AllocationId allocation, uint64_t change, Outcome outcome) override;
   void HandleRelayRemoved(TimePoint now, AllocationId allocation) override;
+  void HandleIcmpError(AllocationId allocation, const RelayIcmpError& error) override;
   void HandleTcpRelayOpened(TimePoint now, AllocationId allocation, Outcome outcome) override;
   std::optional<TcpConnectionId> HandleTcpPeerAccepted(TimePoint now, AllocationId allocation,
                                                        const Endpoint& peer) override;

@@ -184,8 +184,9 @@ void TurnServer::HandleAllocate(Request& request) {
   if (allocation.tcp) {
     const size_t family = allocation.ports[0] != 0 ? 0 : 1;
     allocation.last_change = ++next_change_;
-    outputs_.push_back(
-        OpenTcpRelay{allocation.id, {RealmOf(allocation).bound[family], allocation.ports[family]}});
+    outputs_.push_back(OpenTcpRelay{allocation.id,
+                                    {RealmOf(allocation).bound[family], allocation.ports[family]},
+                                    allocation.client.connection});
   } else {
     Program(allocation);
   }

@@ -1,4 +1,6 @@
 #pragma once
+#include <array>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string_view>
@@ -16,6 +18,14 @@ enum class Outcome : uint8_t { kDone, kRefused };
 struct TurnTime {
   TimePoint now;
   int64_t unix_s = 0;
+};
+
+/// An ICMP error about a datagram that an allocation sent to `peer` (RFC 8656 section 18.13).
+struct RelayIcmpError {
+  Endpoint peer;
+  uint8_t type = 0;
+  uint8_t code = 0;
+  std::array<uint8_t, 4> data = {};
 };
 
 /// One allocation as an operator sees it. Views are valid during the visit.
@@ -48,6 +58,10 @@ class TurnService {
   virtual void HandleRelaySettled(TimePoint now, AllocationId allocation, uint64_t change,
                                   Outcome outcome) = 0;
   virtual void HandleRelayRemoved(TimePoint now, AllocationId allocation) = 0;
+
+  /// Told to the client in a Data indication, if the peer is permitted; anybody can forge an ICMP error, so the caller
+  /// limits them.
+  virtual void HandleIcmpError(AllocationId allocation, const RelayIcmpError& error) = 0;
 
   // RFC 6062.
   virtual void HandleTcpRelayOpened(TimePoint now, AllocationId allocation, Outcome outcome) = 0;

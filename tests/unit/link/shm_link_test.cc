@@ -27,6 +27,13 @@ class RecordingHandler final : public LinkHandler {
                     ByteView datagram) override {
     log.push_back("dtls " + remote.ToString() + " " + std::to_string(datagram.size()));
   }
+  void OnPuntedTurn(uint16_t worker, const abi::TurnPuntRecord& record, ByteView message) override {
+    log.push_back("turn " + std::to_string(worker) + " " + record.remote.ToEndpoint().ToString() + " " +
+                  std::to_string(record.reply_hop.vlan) + " " + std::string(AsText(message)));
+  }
+  void OnRelayToClient(const abi::RelayRef& relay, ByteView message) override {
+    log.push_back("to client " + std::to_string(relay.index) + " " + std::string(AsText(message)));
+  }
   void OnDataplaneRestarted() override { log.push_back("restarted"); }
   std::vector<std::string> log;
 };
@@ -108,6 +115,55 @@ TEST_F(ShmLinkTest, PuntedDatagramsAreCopiedOut) {
   EXPECT_EQ(handler_.log, (std::vector<std::string>{"dtls 192.0.2.1:5000 20"}));
 }
 
+/// `record` and, behind it, `payload`.
+template <typename Record>
+std::vector<uint8_t> WithPayload(Record record, std::string_view payload) {
+  record.payload_bytes = uint32_t(payload.size());
+  std::vector<uint8_t> bytes(Bytes(record).begin(), Bytes(record).end());
+  bytes.insert(bytes.end(), payload.begin(), payload.end());
+  return bytes;
+}
+
+TEST_F(ShmLinkTest, TurnMessagesAreCopiedOut) {
+  abi::TurnPuntRecord request;
+  request.remote = abi::SocketAddress::From(remote_);
+  request.reply_hop.vlan = 7;
+  Punts(1).TryWrite(uint32_t(abi::PuntKind::kTurn), WithPayload(request, "request"));
+  abi::RelayPuntRecord data;
+  data.relay = {3, 7, 1, 0};
+  Punts(1).TryWrite(uint32_t(abi::PuntKind::kRelayToClient), WithPayload(data, "data"));
+  Punts(0).TryWrite(uint32_t(abi::PuntKind::kRelayToClient), WithPayload(data, "another worker's"));
+  auto lie = WithPayload(data, "data");
+  lie.pop_back();
+  Punts(1).TryWrite(uint32_t(abi::PuntKind::kRelayToClient), lie);
+  Punts(1).TryWrite(uint32_t(abi::PuntKind::kTurn), Bytes(data));
+  link_->Poll(now_, handler_);
+  EXPECT_EQ(handler_.log, (std::vector<std::string>{"turn 1 192.0.2.1:5000 7 request", "to client 3 data"}));
+  EXPECT_EQ(link_->counters().malformed_records, 3u);
+}
+
+TEST_F(ShmLinkTest, InjectsOfTurnCarryHeaderAndMessage) {
+  abi::ListenerInjectRecord answer;
+  answer.remote = abi::SocketAddress::From(remote_);
+  const uint8_t message[] = {1, 1, 0, 0};
+  ASSERT_TRUE(link_->InjectFromListener(1, answer, message));
+  ASSERT_TRUE(link_->InjectFromClient({3, 7, 1, 0}, message));
+  EXPECT_FALSE(link_->InjectFromClient({3, 7, 2, 0}, message));
+  std::vector<uint32_t> kinds;
+  abi::RingConsumer consumer(view_->inject_ring(1), abi::kInjectRingBytes);
+  consumer.Drain(2, [&](uint32_t kind, MutableByteView bytes) {
+    kinds.push_back(kind);
+    abi::RelayInjectRecord relayed;
+    if (kind != uint32_t(abi::InjectKind::kRelayFromClient)) return;
+    ASSERT_EQ(bytes.size(), sizeof relayed + sizeof message);
+    std::memcpy(static_cast<void*>(&relayed), bytes.data(), sizeof relayed);
+    EXPECT_EQ(relayed.relay, (abi::RelayRef{3, 7, 1, 0}));
+    EXPECT_EQ(relayed.payload_bytes, sizeof message);
+  });
+  EXPECT_EQ(kinds, (std::vector<uint32_t>{uint32_t(abi::InjectKind::kFromListener),
+                                          uint32_t(abi::InjectKind::kRelayFromClient)}));
+}
+
 TEST_F(ShmLinkTest, RecordsThatLieAreCountedAndIgnored) {
   const uint8_t short_record[] = {1, 2, 3};
   auto events = Events(0);
@@ -175,6 +231,12 @@ TEST_F(ShmLinkTest, StatsOfAnEarlierGenerationAreNotShown) {
   EXPECT_FALSE(link_->ReadFlowStats({3, 6, 1, 0}));
   EXPECT_FALSE(link_->ReadFlowStats({16, 7, 1, 0}));
   EXPECT_FALSE(link_->ReadFlowStats({3, 7, 2, 0}));
+  view_->relay_stats(1)[3].generation = 7;
+  view_->relay_stats(1)[3].to_peer_pkts = 5;
+  EXPECT_EQ(link_->ReadRelayStats({3, 7, 1, 0})->to_peer_pkts, 5u);
+  EXPECT_FALSE(link_->ReadRelayStats({3, 6, 1, 0}));
+  EXPECT_FALSE(link_->ReadRelayStats({8, 7, 1, 0}));
+  EXPECT_FALSE(link_->ReadRelayStats({3, 7, 2, 0}));
 }
 
 }  // namespace

@@ -55,8 +55,13 @@ settings::DataplaneSettings Media() {
   realm.name = "public";
   realm.addresses = {*IpAddress::Parse("10.90.1.1"), *IpAddress::Parse("fd90:1::1")};
   realm.webrtc_port = 20000;
-  realm.stun_ports = {3478};
+  realm.turn_ports = {3478};
+  realm.relay_ports = {49152, 53247};
   media.realms.push_back(realm);
+  settings::Realm inside;
+  inside.name = "private";
+  inside.addresses = {*IpAddress::Parse("10.90.2.1")};
+  media.realms.push_back(inside);
   return media;
 }
 
@@ -133,7 +138,7 @@ TEST(TurnSection, ErrorsNameFileLineAndKey) {
       {"\"10.90.1.1:3478\"", "\"10.90.1.1\"", ":3: [turn] tcp_listen: ", "is no address with port"},
       {"10.90.1.1:5349", "10.90.1.1:3478",
        ":4: [turn] tls_listen: ", "listened on already ([turn] tcp_listen)"},
-      {"10.90.1.1:5350", "10.90.1.1:3478", ":5: [turn] dtls_listen: ", "overlaps with stun_ports"},
+      {"10.90.1.1:5350", "10.90.1.1:3478", ":5: [turn] dtls_listen: ", "overlaps with turn_ports"},
       {"name = \"second\"", "name = \"lab\"", ":7: [turn] users name: ", "given twice"},
       {"name = \"second\"", "name = \"a:b\"", ":7: [turn] users name: ", "printable ASCII"},
       {"password = \"two\"", "password = \"\"", ":7: [turn] users password: ", "must not be empty"},
@@ -153,6 +158,8 @@ TEST(TurnSection, ErrorsNameFileLineAndKey) {
        ":13: [turn] nonce_lifetime_s: ", "whole number from 60"},
       {"relay_realm = \"public\"", "relay_realm = \"pubic\"",
        ":14: [turn] relay_realm: ", "no [[realm]] has the name 'pubic'"},
+      {"relay_realm = \"public\"", "relay_realm = \"private\"",
+       ":14: [turn] relay_realm: ", "'private' has no relay_ports"},
       {"max_lifetime_s = 7200", "max_lifetime_s = 60",
        ":15: [turn] max_lifetime_s: ", "whole number from 600"},
       {"quota_per_user = 10", "quota_per_user = -1", ":16: [turn] quota_per_user: ", "whole number from 0"},
