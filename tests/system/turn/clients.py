@@ -26,8 +26,8 @@ def uclient(*arguments, server=lab.SERVER, peer=lab.PEER, credentials=STATIC, me
     return said
 
 
-def plain(name, title, *arguments, **options):
-    @case(f"uclient_{name}", title, beside=True)
+def plain(name, title, *arguments, config="lab", **options):
+    @case(f"uclient_{name}", title, config=config, beside=True)
     def _():
         uclient(*arguments, **options)
 
@@ -53,6 +53,12 @@ plain("client_to_client", "two clients, relay to relay inside the box", "-y", "-
 plain("client_to_client_send", "two clients by indications", "-y", "-s", "-c")
 plain("client_to_client_tls", "two clients over TLS", "-y", "-t", "-S", "-c")
 plain("time_limited", "time-limited credentials made by the client program", "-c", credentials=("-u", "guest", "-W", "lab-secret"))
+
+
+plain("tcp_relay", "relayed TCP (RFC 6062) between two clients", "-T", config="optional")
+plain("dtls", "DTLS, channels", "-S", "-c", config="optional")
+plain("dtls_send", "DTLS, Send and Data indications", "-S", "-s", "-c", config="optional")
+plain("mobility", "mobility (RFC 8016)", "-M", "-c", config="optional")
 
 
 @case("uclient_time_limited_wrong", "time-limited credentials: expired, of another secret", beside=True)
