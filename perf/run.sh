@@ -1,19 +1,20 @@
 #!/bin/bash
 # Measures the dataplane binary end to end: linegate-dataplane on one core, linegate-load on another, memif between them.
 #
-#   perf/run.sh [--quick] [--repeat N] [--build FOLDER] [--engine NAME] [--handicap PERCENT] [SUITE...]
+#   perf/run.sh [--quick] [--repeat N] [--build FOLDER] [--engine NAME] [--handicap PERCENT] [--stages] [SUITE...]
 #
 #   SUITE        the beginning of a result's name, for example srtp_to_rtp or rtp_to_srtp/aead_aes_128_gcm; default: all
-#   --quick      short trials and the main suites only: at most three minutes
+#   --quick      short trials, and the main suites only unless some are named: at most three minutes
 #   --repeat N   everything N times, so that compare.py knows the noise
 #   --engine     the SRTP engine of the dataplane: ipsec-mb (default) or libsrtp2
 #   --handicap   steals that share of the dataplane's core: shows that compare.py notices
+#   --stages     no search: floods the dataplane and samples where its cycles go (perf/stages.py, Linux' perf)
 #
 # Prints a table and writes build/perf/latest.json. Needs root (huge pages) and two cores that do nothing else.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
-quick=no repeat=1 build=build/release engine=ipsec-mb handicap=0
+quick=no repeat=1 build=build/release engine=ipsec-mb handicap=0 stages=no
 wanted=()
 while [ $# -gt 0 ]; do
   case $1 in
@@ -22,6 +23,7 @@ while [ $# -gt 0 ]; do
     --build) build=$2 && shift ;;
     --engine) engine=$2 && shift ;;
     --handicap) handicap=$2 && shift ;;
+    --stages) stages=yes ;;
     -*)
       sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"
       exit 2
@@ -43,7 +45,7 @@ cores=$(nproc)
 cm=aes_cm_128_hmac_sha1_80 gcm=aead_aes_128_gcm
 cases=("srtp_to_rtp $cm 4096 160" "rtp_to_srtp $cm 4096 160" "srtp_to_rtp $gcm 4096 160" "rtp_to_srtp $gcm 4096 160"
   "rtp_to_rtp - 4096 160" "stun_binding - 4096 160")
-if [ "$quick" = no ]; then
+if [ "$quick" = no ] || [ ${#wanted[@]} -gt 0 ]; then
   for calls in 1 1000 50000; do
     cases+=("srtp_to_rtp $cm $calls 160" "rtp_to_srtp $cm $calls 160" "srtp_to_rtp $gcm $calls 160" "rtp_to_srtp $gcm $calls 160")
   done
@@ -86,20 +88,27 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
+# foremost COMMAND...: runs it before everything else on this machine. Where the kernel groups processes by session, a nice
+# value counts within the session only, so both get a session and a nice value of the group. Becomes the command.
+foremost() {
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  exec setsid -w bash -c '{ echo -20 >/proc/self/autogroup; } 2>/dev/null; exec nice -n -20 "$@"' foremost "$@"
+}
+
 # start FLOWS: a fresh dataplane with that many slots.
 start() {
   local realm
   {
     printf '[dataplane]\nidle = "poll"\ncores = [%d]\nflows_per_worker = %d\nruntime_directory = "%s/run"\n' \
       "$((cores - 1))" "$1" "$folder"
-    printf '[srtp]\nengine = "%s"\n' "$engine"
+    printf '[srtp]\nengine = "%s"\n[stun]\nrequests_per_second_per_source = 0\n' "$engine"
     printf '[[realm]]\nname = "public"\ninterface = "memif:%s/public.sock"\naddresses = ["10.90.1.1"]\nwebrtc_port = 20000\nstun_ports = [3478]\n' "$folder"
     for realm in 1 2 3; do
       printf '[[realm]]\nname = "private%d"\ninterface = "memif:%s/private.sock"\naddresses = ["10.90.2.%d"]\nrtp_ports = [1024, 65535]\n' \
         "$realm" "$folder" "$realm"
     done
   } >"$folder/linegate.toml"
-  nice -n -20 "$dataplane" --config "$folder/linegate.toml" 2>"$folder/dataplane.log" &
+  foremost "$dataplane" --config "$folder/linegate.toml" 2>"$folder/dataplane.log" &
   device=$!
   pids+=("$device")
   local tries
@@ -114,6 +123,20 @@ start() {
 stop() {
   kill "$device" 2>/dev/null || true
   wait "$device" || { cat "$folder/dataplane.log" >&2 && return 1; }
+}
+
+# sample_stages NAME ARGUMENTS...: cycles by stage of a flooded worker, into build/perf/stages-NAME.json.
+sample_stages() {
+  local name=$1 cycles load_pid
+  shift
+  (foremost "$load" "$@" --rate 1000000000 --confirm-seconds 6) >"$folder/flood" 2>&1 &
+  load_pid=$!
+  sleep 3
+  (foremost python3 -B perf/stages.py "$((cores - 1))" 1 "$folder/stages.json" 2) >/dev/null
+  wait "$load_pid" || return 1
+  cycles=$(sed -n 's/.*, \([0-9]*\) cycles per packet.*/\1/p' "$folder/flood")
+  printf '%s, flooded\n' "$name"
+  python3 -B perf/stages.py --scale "$folder/stages.json" "$cycles" "build/perf/stages-${name//[\/:]/-}.json"
 }
 
 flows_for() {
@@ -146,11 +169,17 @@ for ((round = 0; round < repeat; ++round)); do
       --json "$folder/results" "${times[@]}")
     [ "$profile" = - ] || arguments+=(--profile "$profile")
     [ -z "$mixed" ] || arguments+=(--mixed)
-    nice -n -20 "$load" "${arguments[@]}" >&2 || status=1
+    if [ "$stages" = yes ]; then
+      sample_stages "$(name_of "$suite" "$profile" "$calls" "$payload" "$mixed")" "${arguments[@]}" || status=1
+      stop
+      continue
+    fi
+    (foremost "$load" "${arguments[@]}") >&2 || status=1
     live=$(sed -n 's/.*SRTP by \(.*\), [0-9]* flow.*/\1/p' "$folder/dataplane.log")
     stop
   done
 done
+[ "$stages" = no ] || exit "$status"
 [ -s "$folder/results" ] || { printf 'run.sh: no suite begins like that\n' >&2 && exit 2; }
 python3 -B perf/results.py "$folder/results" build/perf/latest.json "${live:-unknown}" \
   "$(git describe --always --dirty 2>/dev/null || printf unknown)"

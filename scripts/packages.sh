@@ -20,7 +20,7 @@ build=(
   libgtest-dev libgmock-dev libbenchmark-dev)
 run=(iproute2 ethtool procps openssl util-linux)
 lab=(chromium firefox-esr kamailio kamailio-extra-modules kamailio-utils-modules baresip-core nftables tcpdump tshark coturn)
-test=(sip-tester bpftool psmisc shellcheck clang-format)
+test=(sip-tester bpftool psmisc shellcheck clang-format valgrind linux-perf)
 
 usage() {
   sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"

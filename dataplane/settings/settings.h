@@ -75,7 +75,7 @@ struct DataplaneSettings {
   std::string controlplane_user;
   std::string xdp_mode = "generic";  ///< "generic" or "native"
   std::vector<int> cores;            ///< one per worker; empty: chosen at start
-  SrtpEngine srtp_engine = SrtpEngine::kLibsrtp2;
+  SrtpEngine srtp_engine = SrtpEngine::kIpsecMb;
   StunSettings stun;
   std::vector<Realm> realms;
   /// Hash over everything above: stamped into shared memory so that the two processes never disagree

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <utility>
 
+#include "drivers/net/memif_guard.h"
 #include "drivers/net/unfinished_checksum.h"
 
 namespace linegate::drivers {
@@ -47,18 +48,14 @@ rte_mbuf* MbufOf(const io::Packet& packet) { return static_cast<rte_mbuf*>(packe
 
 }  // namespace
 
-DpdkPort::DpdkPort(const DpdkPool& pool, uint16_t port_id, std::string device_name,
-                   MarkUnfinished mark_unfinished)
-    : pool_(pool.handle()),
-      port_id_(port_id),
-      device_name_(std::move(device_name)),
-      mark_unfinished_(mark_unfinished) {}
+DpdkPort::DpdkPort(const DpdkPool& pool, uint16_t port_id, std::string device_name, Kind kind)
+    : pool_(pool.handle()), port_id_(port_id), device_name_(std::move(device_name)), kind_(kind) {}
 
 Result<std::unique_ptr<DpdkPort>> DpdkPort::Open(const DpdkPool& pool, uint16_t port_id,
                                                  const AfXdpDevice& device) {
   const std::string queue = std::to_string(device.queue);
   std::unique_ptr<DpdkPort> port(
-      new DpdkPort(pool, port_id, "net_af_xdp_" + device.interface + "_" + queue, MarkUnfinished::kYes));
+      new DpdkPort(pool, port_id, "net_af_xdp_" + device.interface + "_" + queue, Kind::kAfXdp));
   // Never `xdp_prog=`: the driver would own the program, and kill -9 would leave it attached for good.
   return Open(std::move(port), "iface=" + device.interface + ",start_queue=" + queue +
                                    ",queue_count=1,busy_budget=" +
@@ -67,7 +64,7 @@ Result<std::unique_ptr<DpdkPort>> DpdkPort::Open(const DpdkPool& pool, uint16_t 
 
 Result<std::unique_ptr<DpdkPort>> DpdkPort::Open(const DpdkPool& pool, uint16_t port_id,
                                                  const PcapDevice& device) {
-  std::unique_ptr<DpdkPort> port(new DpdkPort(pool, port_id, "net_pcap_" + device.name, MarkUnfinished::kNo));
+  std::unique_ptr<DpdkPort> port(new DpdkPort(pool, port_id, "net_pcap_" + device.name, Kind::kPcap));
   std::string arguments;
   if (!device.receive_file.empty()) arguments = "rx_pcap=" + device.receive_file;
   if (!device.send_file.empty())
@@ -77,11 +74,12 @@ Result<std::unique_ptr<DpdkPort>> DpdkPort::Open(const DpdkPool& pool, uint16_t 
 
 Result<std::unique_ptr<DpdkPort>> DpdkPort::Open(const DpdkPool& pool, uint16_t port_id,
                                                  const MemifDevice& device) {
+  if (!MemifGuard::Register()) return Fail("memif needs membarrier(2), which this kernel does not have");
   const bool server = device.role == MemifDevice::Role::kServer;
   std::unique_ptr<DpdkPort> port(new DpdkPort(
       pool, port_id,
       "net_memif_" + std::to_string(port_id) + "_" + std::to_string(device.id) + (server ? "s" : "c"),
-      MarkUnfinished::kNo));
+      Kind::kMemif));
   return Open(std::move(port),
               std::string("role=") + (server ? "server" : "client") + ",id=" + std::to_string(device.id) +
                   ",socket=" + device.socket +
@@ -147,10 +145,22 @@ DpdkPort::~DpdkPort() {
   rte_vdev_uninit(device_name_.c_str());
 }
 
+uint16_t DpdkPort::ReceiveMbufs(rte_mbuf** mbufs, uint16_t wanted) {
+  if (kind_ != Kind::kMemif) return rte_eth_rx_burst(ethdev_, 0, mbufs, wanted);
+  const MemifGuard guard(ethdev_);
+  return rte_eth_rx_burst(ethdev_, 0, mbufs, wanted);
+}
+
+uint16_t DpdkPort::SendMbufs(rte_mbuf** mbufs, uint16_t count) {
+  if (kind_ != Kind::kMemif) return rte_eth_tx_burst(ethdev_, 0, mbufs, count);
+  const MemifGuard guard(ethdev_);
+  return rte_eth_tx_burst(ethdev_, 0, mbufs, count);
+}
+
 size_t DpdkPort::Receive(std::span<io::Packet> out) {
   std::array<rte_mbuf*, io::kMaxBurst> mbufs;
   const auto wanted = uint16_t(std::min(out.size(), mbufs.size()));
-  const uint16_t received = rte_eth_rx_burst(ethdev_, 0, mbufs.data(), wanted);
+  const uint16_t received = ReceiveMbufs(mbufs.data(), wanted);
   size_t count = 0;
   for (uint16_t i = 0; i < received; ++i) {
     if (mbufs[i]->nb_segs != 1) [[unlikely]] {
@@ -159,8 +169,7 @@ size_t DpdkPort::Receive(std::span<io::Packet> out) {
     }
     io::Packet& packet = out[count++];
     Fill(packet, mbufs[i], port_id_);
-    if (mark_unfinished_ == MarkUnfinished::kYes)
-      packet.rx_checksum = ProbeUnfinishedChecksum(packet.bytes());
+    if (kind_ == Kind::kAfXdp) packet.rx_checksum = ProbeUnfinishedChecksum(packet.bytes());
   }
   stats_.received_pkts += count;
   return count;
@@ -176,7 +185,7 @@ size_t DpdkPort::SendBurst(std::span<const io::Packet> packets) {
     mbufs[i] = mbuf;
   }
   const auto count = uint16_t(packets.size());
-  const uint16_t sent = rte_eth_tx_burst(ethdev_, 0, mbufs.data(), count);
+  const uint16_t sent = SendMbufs(mbufs.data(), count);
   if (sent < count) [[unlikely]]
     rte_pktmbuf_free_bulk(mbufs.data() + sent, count - sent);
   stats_.sent_pkts += sent;

@@ -77,16 +77,18 @@ class DpdkPort final : public io::PacketPort {
   Status Restart();
 
  private:
-  enum class MarkUnfinished : uint8_t { kNo, kYes };
-  DpdkPort(const DpdkPool& pool, uint16_t port_id, std::string device_name, MarkUnfinished mark_unfinished);
+  enum class Kind : uint8_t { kAfXdp, kPcap, kMemif };
+  DpdkPort(const DpdkPool& pool, uint16_t port_id, std::string device_name, Kind kind);
   static Result<std::unique_ptr<DpdkPort>> Open(std::unique_ptr<DpdkPort> port, const std::string& arguments);
   Status Start(const std::string& arguments);
+  uint16_t ReceiveMbufs(rte_mbuf** mbufs, uint16_t wanted);
+  uint16_t SendMbufs(rte_mbuf** mbufs, uint16_t count);
   size_t SendBurst(std::span<const io::Packet> packets);
 
   rte_mempool* const pool_;
   const uint16_t port_id_;
   const std::string device_name_;
-  const MarkUnfinished mark_unfinished_;
+  const Kind kind_;
   uint16_t ethdev_ = UINT16_MAX;  ///< DPDK's number; UINT16_MAX: not created
   MacAddress mac_;
   io::PortStats stats_;

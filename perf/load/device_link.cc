@@ -18,8 +18,9 @@ constexpr uint64_t kInFlight = 256;
 Result<std::unique_ptr<DeviceLink>> DeviceLink::Attach(const settings::DataplaneSettings& settings) {
   const TimePoint end = MonotonicNow() + kAttachLimit;
   for (;;) {
-    auto link = link::ShmLink::Attach(abi::LinkPath(settings.runtime_directory), settings.hash,
-                                      settings.workers, settings.flows_per_worker, settings.relays_per_worker);
+    auto link =
+        link::ShmLink::Attach(abi::LinkPath(settings.runtime_directory), settings.hash, settings.workers,
+                              settings.flows_per_worker, settings.relays_per_worker);
     if (link && link->dataplane_up(MonotonicNow()))
       return std::unique_ptr<DeviceLink>(new DeviceLink(std::move(*link)));
     if (MonotonicNow() > end) return link ? Fail("no dataplane is running") : MakeUnexpected(link.error());

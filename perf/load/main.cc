@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kBuffers = 8191;
 constexpr double kLatencyShare = 0.8;
+constexpr double kCurveShares[] = {0.2, 0.4, 0.6, 0.95};
 constexpr auto kLinkLimit = std::chrono::seconds(10);
 
 void Say(const std::string& text) { std::fprintf(stderr, "linegate-load: %s\n", text.c_str()); }
@@ -75,7 +76,16 @@ class Session {
                                 .confirm_seconds = options_.confirm_seconds};
       report.search =
           RateSearch(limits, [&](double rate, double seconds) { return trial(rate, seconds).summary; }).Run();
+      if (report.search.rate_pps <= 0) return report;
       report.loaded = trial(kLatencyShare * report.search.rate_pps, options_.trial_seconds);
+      const auto note = [&report](const TrialResult& result) {
+        const auto microseconds = [&](double fraction) {
+          return double(result.latency.Quantile(fraction)) / report.tsc_hz * 1e6;
+        };
+        report.curve.push_back({result.summary.offered_pps, microseconds(0.5), microseconds(0.99)});
+      };
+      note(report.loaded);
+      for (double share : kCurveShares) note(trial(share * report.search.rate_pps, options_.trial_seconds));
     }
     return report;
   }

@@ -32,6 +32,10 @@ std::string ToJson(const Report& report) {
     json["confirmations"].push_back(
         {{"mpps", trial.received_pps / 1e6}, {"loss", trial.loss}, {"disturbed", trial.disturbed}});
   }
+  for (const CurvePoint& point : report.curve) {
+    json["curve"].push_back(
+        {{"mpps", point.offered_pps / 1e6}, {"p50_us", point.p50_us}, {"p99_us", point.p99_us}});
+  }
   json["own_gap_us"] = report.loaded.own_gap_us;
   json["device_gap_us"] = report.loaded.device_gap_us;
   json["checked_packets"] = report.checked;

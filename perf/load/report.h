@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <vector>
 
 #include "perf/load/rate_search.h"
 #include "perf/load/suite.h"
@@ -7,11 +8,19 @@
 
 namespace linegate::load {
 
+/// Latency at one share of the rate found.
+struct CurvePoint {
+  double offered_pps = 0;
+  double p50_us = 0;
+  double p99_us = 0;
+};
+
 /// One measurement, whole.
 struct Report {
   std::string name;
   SearchResult search;
   TrialResult loaded;  ///< at 80 % of the rate found, or the single trial
+  std::vector<CurvePoint> curve;
   double tsc_hz = 0;
   uint64_t bad = 0;
   uint64_t checked = 0;

@@ -124,7 +124,7 @@ TEST_F(Commands, RefuseKeysOfWrongLengthOrProfile) {
   key.key_bytes = 32;
   EXPECT_EQ(bench_.Do(CommandType::kInstallKeys, key), CommandStatus::kKeyRefused);
   key = KeyCommand(Flow(1));
-  key.profile = 2;
+  key.profile = 3;  // nobody's
   EXPECT_EQ(bench_.Do(CommandType::kInstallKeys, key), CommandStatus::kKeyRefused);
   key = KeyCommand(Flow(1));
   key.use = abi::KeyUse(9);
