@@ -29,15 +29,15 @@ std::optional<DiscoveryReply> ReadDiscovery(const wire::StunMessageView& request
   const uint32_t change = request.FindU32(StunAttribute::kChangeRequest).value_or(0);
   const bool change_ip = (change & kChangeIp) != 0;
   const bool change_port = (change & kChangePort) != 0;
-  const auto response_port = request.FindU32(StunAttribute::kResponsePort);
+  const auto response_port = request.FindU16(StunAttribute::kResponsePort);
   const auto padding = request.Find(StunAttribute::kPadding);
-  if (response_port && (padding || (*response_port >> 16) == 0)) return std::nullopt;
+  if (response_port && (padding || *response_port == 0)) return std::nullopt;
   DiscoveryReply reply;
   const uint16_t port = change_port ? discovery.other_port : arrived.port;
   reply.source = {change_ip ? discovery.other_address : arrived.address, port};
   reply.origin = {change_ip ? discovery.other_advertised : discovery.advertised, port};
   reply.other = {discovery.other_advertised, discovery.other_port};
-  reply.destination_port = response_port ? uint16_t(*response_port >> 16) : requester.port;
+  reply.destination_port = response_port.value_or(requester.port);
   reply.padding_bytes = padding ? std::min(padding->size(), kMostPaddingBytes) : 0;
   return reply;
 }

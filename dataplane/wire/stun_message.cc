@@ -73,8 +73,6 @@ bool LengthFits(uint16_t code, size_t length) {
       return length >= kMinSha256TagBytes && length <= HmacSha256::kTagBytes && length % 4 == 0;
     case StunAttribute::kFingerprint:
     case StunAttribute::kPriority:
-    case StunAttribute::kChangeRequest:
-    case StunAttribute::kResponsePort:
     case StunAttribute::kLifetime:
     case StunAttribute::kChannelNumber:
     case StunAttribute::kRequestedTransport:
