@@ -37,6 +37,8 @@ class DeviceLink final : private link::LinkHandler {
   void OnPathSelected(const abi::PathEvent&) override {}
   void OnConsentLost(const abi::FlowRef&) override {}
   void OnPuntedDtls(const abi::FlowRef&, const Endpoint&, const Endpoint&, ByteView) override {}
+  void OnPuntedTurn(uint16_t, const abi::TurnPuntRecord&, ByteView) override {}
+  void OnRelayToClient(const abi::RelayRef&, ByteView) override {}
   void OnDataplaneRestarted() override {}
 
   link::ShmLink link_;
