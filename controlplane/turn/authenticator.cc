@@ -102,8 +102,11 @@ Authenticator::Result Authenticator::Check(const TurnTime& time, const TurnClien
     result.verdict = offer_broken ? Verdict::kBadRequest : Verdict::kWrong;
     return result;
   }
+  if (*message.realm() != realm_) {
+    result.verdict = Verdict::kOtherRealm;
+    return result;
+  }
   result.verdict = Verdict::kWrong;
-  if (*message.realm() != realm_) return result;
   for (Credential& candidate : CandidatesOf(time, message, *algorithm, known)) {
     const bool right = sha256 ? message.VerifyIntegrity(crypto_.hmac_sha256(), candidate.key.view())
                               : message.VerifyIntegrity(crypto_.hmac_sha1(), candidate.key.view());

@@ -23,6 +23,7 @@ class Authenticator {
     kProved,
     kChallenge,   ///< 401: no credentials in the request
     kWrong,       ///< 401: unknown user, wrong integrity, expired
+    kOtherRealm,  ///< 401: the client will try again with ours
     kStale,       ///< 438
     kBadRequest,  ///< 400: credentials incomplete, or another offer than ours
   };

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "controlplane/turn/base64.h"
+#include "dataplane/base/base64.h"
 
 namespace linegate::turn {
 namespace {
@@ -79,7 +79,7 @@ std::vector<Credential> CredentialStore::FindByName(std::string_view name, Passw
   for (const std::string& secret : shared_secrets_) {
     std::array<uint8_t, wire::HmacSha1::kTagBytes> tag;
     crypto_.hmac_sha1().Compute(AsBytes(secret), AsBytes(name), {}, tag);
-    credential.key = KeyOf(name, Base64(tag), algorithm);
+    credential.key = KeyOf(name, EncodeBase64(tag), algorithm);
     found.push_back(credential);
   }
   return found;
@@ -124,7 +124,7 @@ std::optional<Credential> CredentialStore::OpenToken(std::string_view kid, ByteV
       credential->valid_until_unix_s = valid_until;
       // Of the token, which is the user's, and not of the key ID, which is everybody's.
       const auto digest = crypto_.Sha256(credential->key.view());
-      credential->account = "token:" + Base64(ByteView(digest).first(12));
+      credential->account = "token:" + EncodeBase64(ByteView(digest).first(12));
     }
   }
   Wipe(plain->data(), plain->size());

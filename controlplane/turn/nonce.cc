@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "controlplane/turn/base64.h"
+#include "dataplane/base/base64.h"
 #include "dataplane/base/secret.h"
 
 namespace linegate::turn {
@@ -38,7 +38,7 @@ NonceMaker::NonceMaker(TurnCrypto& crypto, Rng& rng, std::chrono::seconds lifeti
     : crypto_(crypto), lifetime_(lifetime) {
   rng.Fill(key_);
   const uint8_t set[3] = {uint8_t(features >> 16), uint8_t(features >> 8), uint8_t(features)};
-  prefix_ = std::string(kCookie) + Base64(set);
+  prefix_ = std::string(kCookie) + EncodeBase64(set);
 }
 
 std::string NonceMaker::MakeAt(uint32_t second, const TurnClient& client) const {
@@ -49,7 +49,7 @@ std::string NonceMaker::MakeAt(uint32_t second, const TurnClient& client) const 
   covered.append(AsText(ByteView(sealed).first(kSecondBytes)));
   crypto_.hmac_sha256().Compute(key_, AsBytes(covered), client.remote.address.bytes(), tag);
   std::copy_n(tag.begin(), kTagBytes, sealed.begin() + kSecondBytes);
-  return prefix_ + Base64(sealed);
+  return prefix_ + EncodeBase64(sealed);
 }
 
 std::string NonceMaker::Make(TimePoint now, const TurnClient& client) const {

@@ -59,7 +59,7 @@ PeerTable::Result PeerTable::Bind(TimePoint now, uint16_t channel, const Endpoin
     const bool takes_over_permission = Permits(peer.address) && !HasLiveChannel(peer.address);
     if (EntriesNeeded() + (takes_over_permission ? 0 : 1) > kEntries) return Result::kFull;
     if (bound == nullptr) {
-      if (channels_.size() >= kChannelHistory) return Result::kFull;
+      LG_ASSERT(channels_.size() < 2 * kEntries);
       channels_.push_back({channel, peer, {}, true});
       bound = &channels_.back();
     }

@@ -16,13 +16,13 @@ namespace linegate::turn {
 /// their own lifetimes, and binding a channel refreshes the permission of its address. A channel's entry stands
 /// for the permission too, so the worker needs one entry per channel and one per permitted address without a
 /// channel: kEntries of them. An expired channel stays known for kChannelRest, in which its number may be bound
-/// to the same peer only, and the peer to the same number only; at most kChannelHistory channels are known.
+/// to the same peer only, and the peer to the same number only. A channel lives longer than it rests, so that
+/// never more than 2 * kEntries are known.
 /// Sync compares what should stand in the entries with what was said last and reports the differences; it puts
 /// new entries in before it takes old ones out, so that nothing permitted is interrupted.
 class PeerTable {
  public:
   static constexpr size_t kEntries = 32;  // abi kRelayPeers
-  static constexpr size_t kChannelHistory = 64;
   static constexpr Duration kPermissionLifetime = std::chrono::seconds(300);
   static constexpr Duration kChannelLifetime = std::chrono::seconds(600);
   static constexpr Duration kChannelRest = std::chrono::seconds(300);
@@ -30,7 +30,7 @@ class PeerTable {
   enum class Result : uint8_t { kDone, kFull, kChannelTaken };
   /// All or none.
   Result Permit(TimePoint now, std::span<const IpAddress> peers);
-  /// Pre: channel in 0x4000 to 0x4fff.
+  /// Pre: channel in 0x4000 to 0x7fff.
   Result Bind(TimePoint now, uint16_t channel, const Endpoint& peer);
   /// Drops everything towards `family` (its relayed address is gone).
   void RemoveFamily(IpFamily family);

@@ -2,9 +2,9 @@
 
 namespace linegate::turn {
 
-bool PortReservations::HasRoom(const std::string& account) const {
+bool PortReservations::HasRoom(const std::string& account, size_t allocations) const {
   const auto found = per_account_.find(account);
-  return found == per_account_.end() || found->second < kPerAccount;
+  return found == per_account_.end() || found->second < allocations + kSpare;
 }
 
 PortReservations::Token PortReservations::Add(TimePoint now, Rng& rng, Reservation reservation) {

@@ -12,12 +12,12 @@
 namespace linegate::turn {
 
 /// Ports that EVEN-PORT with its R bit set aside (RFC 8656 section 7.2): the next higher one of an allocation,
-/// for whoever of the same account shows the token within kLifetime. An account has at most kPerAccount at a
-/// time. A reservation ends in exactly one of three ways: claimed, lapsed, or never made.
+/// for whoever of the same account shows the token within kLifetime. An account has at most kSpare more
+/// of them than allocations. A reservation ends in exactly one of three ways: claimed, lapsed, or never made.
 class PortReservations {
  public:
   static constexpr Duration kLifetime = std::chrono::seconds(30);
-  static constexpr size_t kPerAccount = 8;
+  static constexpr size_t kSpare = 8;
   using Token = std::array<uint8_t, 8>;
 
   struct Reservation {
@@ -25,7 +25,7 @@ class PortReservations {
     uint16_t port = 0;
     std::string account;
   };
-  bool HasRoom(const std::string& account) const;
+  bool HasRoom(const std::string& account, size_t allocations) const;
   Token Add(TimePoint now, Rng& rng, Reservation reservation);
   /// Takes it out; nullopt: unknown, lapsed, or another account's.
   std::optional<Reservation> Claim(const Token& token, const std::string& account);

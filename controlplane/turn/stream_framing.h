@@ -33,9 +33,9 @@ class StreamFraming {
   /// What the ring between control plane and workers carries (abi kPuntPayloadMax).
   static constexpr size_t kMaxMessageBytes = 2048;
 
-  /// The first byte of TURN on a stream; HTTP and TLS begin otherwise (RFC 7983).
+  /// The first byte of a message on a stream that is TURN already.
   static constexpr bool CouldBegin(uint8_t first_byte) {
-    return first_byte <= 0x03 || (first_byte >= 0x40 && first_byte <= 0x4f);
+    return first_byte <= 0x03 || (first_byte >= 0x40 && first_byte <= 0x7f);
   }
   /// Zero bytes to send behind `message` on a stream.
   static size_t PaddingOf(ByteView message);

@@ -1,7 +1,6 @@
 #pragma once
 #include <array>
 #include <cstdint>
-#include <functional>
 
 #include "dataplane/base/net_address.h"
 #include "dataplane/base/strong_type.h"
@@ -25,11 +24,6 @@ struct TurnClient {
   uint64_t connection = 0;  ///< kTcp, kTls, kDtls: never used twice; 0 for kUdp
   /// kUdp: the frame's way back, opaque here (abi::NextHop of the punt record). It does not identify.
   std::array<uint8_t, 12> reply_hop = {};
-
-  bool SameFiveTuple(const TurnClient& other) const {
-    return transport == other.transport && connection == other.connection && local == other.local &&
-           remote == other.remote;
-  }
 };
 
 struct AllocationIdTag;

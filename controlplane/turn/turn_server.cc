@@ -144,9 +144,16 @@ bool TurnServer::Authenticate(Request& request) {
       ++counters_.challenges_sent;
       Challenge(request, 401);
       return false;
+    case Authenticator::Verdict::kOtherRealm:
+      ++counters_.auth_failures;
+      Challenge(request, 401);
+      return false;
     case Authenticator::Verdict::kWrong:
       ++counters_.auth_failures;
       Challenge(request, 401);
+      // Each guess costs a connection (of UDP the workers limit the rate).
+      if (HasConnection(request.requester.client.transport) && request.allocation == nullptr)
+        outputs_.push_back(CloseClient{request.requester.client.connection});
       return false;
     case Authenticator::Verdict::kStale:
       ++counters_.stale_nonces;

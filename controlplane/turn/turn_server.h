@@ -77,7 +77,6 @@ class TurnServer final : public TurnService {
     std::array<bool, 2> families = {};
     bool additional = false;  ///< IPv6 was asked for in addition: its failure alone is no failure
     bool even = false, reserve_next = false, mobile = false;
-    std::optional<PortReservations::Reservation> claimed;
   };
   using Pool = RelayPortPool;
 
@@ -115,7 +114,8 @@ class TurnServer final : public TurnService {
   uint16_t CheckCapacity(const Request& request) const;
   std::optional<size_t> RelayRealmOf(const TurnClient& client) const;
   uint16_t WorkerFor(const TurnClient& client, const RelayRealm& realm) const;
-  uint16_t TakePorts(const Request& request, AllocateWish& wish, Allocation& allocation);
+  uint16_t ClaimPort(const Request& request, ByteView value, Allocation& allocation);
+  uint16_t TakePorts(const AllocateWish& wish, Allocation& allocation);
   std::vector<uint8_t> AllocateAnswer(const Request& request, const AllocateWish& wish,
                                       const Allocation& allocation,
                                       const std::optional<PortReservations::Token>& token);

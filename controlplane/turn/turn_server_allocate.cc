@@ -83,38 +83,44 @@ uint16_t TurnServer::CheckCapacity(const Request& request) const {
   return 0;
 }
 
-/// Fills the allocation's ports, all the wish can have; 0 or the error code, and then nothing is held.
-uint16_t TurnServer::TakePorts(const Request& request, AllocateWish& wish, Allocation& allocation) {
+/// The reserved port that the request shows a token for; 0 or the error code.
+uint16_t TurnServer::ClaimPort(const Request& request, ByteView value, Allocation& allocation) {
+  PortReservations::Token token;
+  std::copy(value.begin(), value.end(), token.begin());
+  const auto claimed = reservations_.Claim(token, request.credential.account);
+  if (!claimed) return 508;
+  if (claimed->place.realm != allocation.relay_realm) {  // claimed at another listener: it serves nobody
+    udp_ports_.Release(claimed->place, claimed->port);
+    return 508;
+  }
+  allocation.worker = claimed->place.worker;
+  allocation.ports[claimed->place.family == IpFamily::kIpv6 ? 1 : 0] = claimed->port;
+  return 0;
+}
+
+/// Fills the allocation's ports, all that the wish can have, from the worker it was to have or, when that one
+/// has none left, from another (a worker finds the owner of a client that is not its own); 0 or the error code,
+/// and then nothing is held.
+uint16_t TurnServer::TakePorts(const AllocateWish& wish, Allocation& allocation) {
   const RelayRealm& realm = RealmOf(allocation);
-  if (const auto value = request.message.Find(StunAttribute::kReservationToken)) {
-    PortReservations::Token token;
-    std::copy(value->begin(), value->end(), token.begin());
-    auto claimed = reservations_.Claim(token, request.credential.account);
-    if (!claimed) return 508;
-    const bool fits =
-        claimed->place.realm == allocation.relay_realm &&
-        (claimed->place.worker == allocation.worker || HasConnection(request.requester.client.transport));
-    if (!fits) {  // another worker receives this client: the port is of no use to it
-      udp_ports_.Release(claimed->place, claimed->port);
-      return 508;
-    }
-    allocation.worker = claimed->place.worker;
-    allocation.ports[claimed->place.family == IpFamily::kIpv6 ? 1 : 0] = claimed->port;
-    return 0;
-  }
+  Pool& pool = PoolOf(allocation);
+  const uint16_t preferred = allocation.worker;
   bool offered = false;
-  for (size_t family = 0; family < 2; ++family) {
-    if (!wish.families[family] || realm.bound[family].family() == IpFamily::kNone) continue;
-    offered = true;
-    const Pool::Place place{allocation.relay_realm, allocation.worker, FamilyAt(family)};
-    Pool& pool = PoolOf(allocation);
-    const auto port = wish.reserve_next
-                          ? pool.AcquirePair(place)
-                          : pool.Acquire(place, wish.even ? Pool::Parity::kEven : Pool::Parity::kAny);
-    if (port) allocation.ports[family] = *port;
+  for (uint16_t turn = 0; turn < realm.shares.size(); ++turn) {
+    const auto worker = uint16_t((preferred + turn) % realm.shares.size());
+    for (size_t family = 0; family < 2; ++family) {
+      if (!wish.families[family] || realm.bound[family].family() == IpFamily::kNone) continue;
+      offered = true;
+      const Pool::Place place{allocation.relay_realm, worker, FamilyAt(family)};
+      const auto port = wish.reserve_next
+                            ? pool.AcquirePair(place)
+                            : pool.Acquire(place, wish.even ? Pool::Parity::kEven : Pool::Parity::kAny);
+      if (port) allocation.ports[family] = *port;
+    }
+    allocation.worker = worker;
+    if (allocation.ports[0] != 0 || allocation.ports[1] != 0) return 0;
   }
-  if (!offered) return 440;
-  return allocation.ports[0] == 0 && allocation.ports[1] == 0 ? 508 : 0;
+  return offered || realm.shares.empty() ? 508 : 440;
 }
 
 std::vector<uint8_t> TurnServer::AllocateAnswer(const Request& request, const AllocateWish& wish,
@@ -156,13 +162,17 @@ void TurnServer::HandleAllocate(Request& request) {
   const auto relay_realm = RelayRealmOf(request.requester.client);
   if (!relay_realm) return Refuse(request, 403);
   if (const uint16_t code = CheckCapacity(request); code != 0) return Refuse(request, code);
-  if (wish.reserve_next && !reservations_.HasRoom(request.credential.account)) return Refuse(request, 508);
+  if (wish.reserve_next && !reservations_.HasRoom(request.credential.account,
+                                                  allocations_.OfAccount(request.credential.account).size()))
+    return Refuse(request, 508);
 
   auto made = std::make_unique<Allocation>();
   made->tcp = wish.tcp;
   made->relay_realm = *relay_realm;
   made->worker = WorkerFor(request.requester.client, config_.relay_realms[*relay_realm]);
-  if (const uint16_t code = TakePorts(request, wish, *made); code != 0) return Refuse(request, code);
+  const auto token_shown = request.message.Find(StunAttribute::kReservationToken);
+  const uint16_t code = token_shown ? ClaimPort(request, *token_shown, *made) : TakePorts(wish, *made);
+  if (code != 0) return Refuse(request, code);
   made->id = AllocationId(++next_allocation_);
   made->client = request.requester.client;
   made->credential = request.credential;

@@ -54,9 +54,6 @@ bool TurnServer::MoveTo(Request& request) {
   // Two allocations, each the client of the other, would pass a packet round for ever.
   if (IsOurRelayAddress(client.remote.address)) return Refuse(request, 403), false;
   if (allocation->tcp) return Refuse(request, 405), false;
-  // A relay port stays with its worker, and so must a UDP client of it.
-  if (client.transport == ClientTransport::kUdp && client.worker != allocation->worker)
-    return Refuse(request, 437), false;
   ++counters_.mobility_moves;
   allocations_.Move(*allocation, client);
   request.allocation = allocation;

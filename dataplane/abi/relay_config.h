@@ -22,7 +22,7 @@ struct RelayPeer {
       wire;  ///< the peer as on the wire; port 0: a permission for every port of that address; family 0: none
   SocketAddress
       shown;  ///< as the client names it; differs from `wire` only for our own advertised (1:1 NAT) addresses
-  uint16_t channel = 0;   ///< 0x4000 to 0x4fff; 0: none
+  uint16_t channel = 0;   ///< 0x4000 to 0x7fff; 0: none
   uint8_t permitted = 0;  ///< 0: the permission of this channel's peer has lapsed
   uint8_t reserved = 0;
   NextHop next_hop;

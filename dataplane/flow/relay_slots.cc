@@ -7,7 +7,7 @@ using abi::ClientTransport;
 using abi::CommandStatus;
 
 constexpr uint16_t kFirstChannel = 0x4000;  // RFC 8656 section 12
-constexpr uint16_t kLastChannel = 0x4fff;
+constexpr uint16_t kLastChannel = 0x7fff;   // RFC 5766 section 11
 constexpr uint16_t kLastVlan = 4094;
 
 bool IsFamily(uint8_t family) { return family == 4 || family == 6; }

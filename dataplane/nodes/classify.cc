@@ -108,8 +108,10 @@ void ClassifyStunListener(PacketBatch& batch, size_t i, NodeContext& context) {
 /// The 5-tuple tells the allocation; what has none may become one.
 void ClassifyTurnListener(PacketBatch& batch, size_t i, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
-  const PayloadClass payload_class = wire::ClassifyPayload(meta.payload_view());
-  if (payload_class != PayloadClass::kStun && payload_class != PayloadClass::kTurnChannel)
+  // No DTLS and no SRTP comes here, so all of RFC 5766's channels are told by their first two bits.
+  const ByteView payload = meta.payload_view();
+  const bool channel_data = !payload.empty() && (payload[0] & 0xc0) == 0x40;
+  if (!channel_data && wire::ClassifyPayload(payload) != PayloadClass::kStun)
     return context.Drop(meta, DropReason::kUnknownProtocol);
   meta.relay = context.turn.table.FindClient(abi::SocketAddress::From(meta.frame.destination),
                                              abi::SocketAddress::From(meta.frame.source), meta.hash);

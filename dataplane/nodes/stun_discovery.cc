@@ -12,16 +12,6 @@ constexpr uint32_t kChangeIp = 0x4;
 constexpr uint32_t kChangePort = 0x2;
 constexpr size_t kMostPaddingBytes = 1200;  // a response is never fragmented
 
-/// The form of MAPPED-ADDRESS (RFC 8489 section 14.1), which RFC 5780 uses for its own attributes, too.
-void AddAddress(wire::StunMessageWriter& writer, StunAttribute attribute, const Endpoint& endpoint) {
-  uint8_t value[20] = {};
-  const ByteView address = endpoint.address.bytes();
-  value[1] = endpoint.address.is_v4() ? 1 : 2;
-  StoreBe16(value + 2, endpoint.port);
-  std::ranges::copy(address, value + 4);
-  writer.AddBytes(attribute, {value, 4 + address.size()});
-}
-
 }  // namespace
 
 std::optional<DiscoveryReply> ReadDiscovery(const wire::StunMessageView& request, const Endpoint& arrived,
@@ -44,8 +34,8 @@ std::optional<DiscoveryReply> ReadDiscovery(const wire::StunMessageView& request
 
 void AddDiscovery(wire::StunMessageWriter& writer, const DiscoveryReply& reply) {
   static constexpr uint8_t kPadding[kMostPaddingBytes] = {};
-  AddAddress(writer, StunAttribute::kResponseOrigin, reply.origin);
-  AddAddress(writer, StunAttribute::kOtherAddress, reply.other);
+  writer.AddAddress(StunAttribute::kResponseOrigin, reply.origin);
+  writer.AddAddress(StunAttribute::kOtherAddress, reply.other);
   if (reply.padding_bytes != 0) writer.AddBytes(StunAttribute::kPadding, {kPadding, reply.padding_bytes});
 }
 

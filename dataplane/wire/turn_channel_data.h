@@ -10,7 +10,9 @@ enum class ChannelDataError : uint8_t { kTruncated, kBadChannel, kBadLength };
 
 inline constexpr size_t kChannelDataHeaderBytes = 4;
 inline constexpr uint16_t kMinChannelNumber = 0x4000;
-inline constexpr uint16_t kMaxChannelNumber = 0x4fff;  // RFC 8656 section 12
+/// RFC 8656 section 12 narrows channels to 0x4fff, so that DTLS and SRTP can share their port. Nothing shares a TURN
+/// listener, and clients of RFC 5766 (coturn's own among them) number theirs up to 0x7fff: both are served.
+inline constexpr uint16_t kMaxChannelNumber = 0x7fff;
 
 // RFC 8656 section 12.4
 //  0                   1                   2                   3

@@ -177,8 +177,7 @@ std::vector<uint8_t> TurnBench::Key() {
 }
 
 std::string TurnBench::Nonce(const turn::TurnClient& client) {
-  const std::vector<std::string> before = Outputs();
-  LG_FATAL(before.empty());
+  while (auto output = server_->PollOutput()) held_.push_back(*std::move(output));
   std::array<uint8_t, 64> buffer;
   constexpr std::array<uint8_t, 12> kId = {0xff};
   wire::StunMessageWriter writer(buffer, StunClass::kRequest, StunMethod::kAllocate, kId);
@@ -306,15 +305,22 @@ void TurnBench::Confirm(const turn::Output& output) {
     server_->HandleTcpRelayOpened(now_, open->allocation, turn::Outcome::kDone);
 }
 
+std::optional<turn::Output> TurnBench::Next() {
+  if (held_.empty()) return server_->PollOutput();
+  turn::Output output = std::move(held_.front());
+  held_.pop_front();
+  return output;
+}
+
 std::vector<std::string> TurnBench::Outputs() {
   std::vector<std::string> texts;
-  while (const auto output = server_->PollOutput()) texts.push_back(Text(*output));
+  while (const auto output = Next()) texts.push_back(Text(*output));
   return texts;
 }
 
 std::vector<std::string> TurnBench::Settle() {
   std::vector<std::string> texts;
-  while (const auto output = server_->PollOutput()) {
+  while (const auto output = Next()) {
     texts.push_back(Text(*output));
     Confirm(*output);
   }

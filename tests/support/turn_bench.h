@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <deque>
 #include <functional>
 #include <string>
 #include <vector>
@@ -106,7 +107,10 @@ class TurnBench {
  private:
   std::string Text(const turn::Output& output);
   void Confirm(const turn::Output& output);
+  /// The next output: those first that a Nonce found in its way.
+  std::optional<turn::Output> Next();
   CountingRng rng_;
+  std::deque<turn::Output> held_;
   std::unique_ptr<turn::TurnServer> server_;
   TimePoint now_ = TimePoint(std::chrono::hours(1));
   int64_t unix_s_ = 1'764'000'000;

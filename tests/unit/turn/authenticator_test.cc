@@ -1,7 +1,7 @@
 // Who is believed: RFC 8489 section 9.2, time-limited credentials, RFC 7635.
 #include <gtest/gtest.h>
 
-#include "controlplane/turn/base64.h"
+#include "dataplane/base/base64.h"
 #include "tests/support/turn_bench.h"
 
 namespace linegate::turn {
@@ -17,7 +17,7 @@ const TurnClient kClient = TurnBench::Client(1);
 std::string TimeLimitedPassword(TurnBench& bench, std::string_view secret, std::string_view name) {
   std::array<uint8_t, 20> tag;
   bench.crypto.hmac_sha1().Compute(AsBytes(secret), AsBytes(name), {}, tag);
-  return Base64(tag);
+  return EncodeBase64(tag);
 }
 
 TEST(TurnAuthentication, ChallengesWithoutKeepingAnything) {
@@ -73,6 +73,24 @@ TEST(TurnAuthentication, RefusesWhatIsNotProved) {
   }
 }
 
+TEST(TurnAuthentication, AGuessCostsAConnection) {
+  TurnBench bench;
+  const TurnClient stream = TurnBench::Client(1, ClientTransport::kTls);
+  bench.password = "guess";
+  bench.Ask(stream, StunMethod::kAllocate);
+  EXPECT_EQ(bench.Settle(),
+            (std::vector<std::string>{"answer 203.0.113.1:5000 Allocate 401 nonce", "close 1"}));
+  bench.realm = "other.example";  // an honest client tries again with the realm of the challenge
+  bench.Ask(stream, StunMethod::kAllocate);
+  EXPECT_EQ(bench.Settle(), (std::vector<std::string>{"answer 203.0.113.1:5000 Allocate 401 nonce"}));
+  bench.realm = "lab.example", bench.password = "lab";
+  ASSERT_EQ(bench.Allocate(stream), 0);
+  bench.password = "guess";  // nor is an allocation lost by a request in its name
+  bench.Ask(stream, StunMethod::kRefresh);
+  EXPECT_EQ(bench.Settle(), (std::vector<std::string>{"answer 203.0.113.1:5000 Refresh 401 nonce"}));
+  EXPECT_EQ(bench.server().allocation_count(), 1u);
+}
+
 TEST(TurnAuthentication, WantsAllOfTheCredentials) {
   for (const auto missing : {StunAttribute::kUsername, StunAttribute::kRealm, StunAttribute::kNonce}) {
     TurnBench bench;
@@ -115,8 +133,8 @@ TEST(TurnAuthentication, NoncesAreGoodForOneAddressAndOneLifetime) {
 TEST(TurnAuthentication, RefusesEveryAlteredNonce) {
   TurnBench bench;
   const std::string nonce = bench.Nonce(kClient);
-  TurnConfig config = TurnBench::Config();
   test::CountingRng rng;
+  (void)rng.U32();  // another key than the server's
   NonceMaker maker(bench.crypto, rng, seconds(60), kFeaturePasswordAlgorithms);
   const std::string good = maker.Make(bench.now(), kClient);
   EXPECT_TRUE(maker.IsFresh(bench.now(), kClient, good));

@@ -127,21 +127,14 @@ TEST(PeerTable, AllOrNoneOfARequestsPeers) {
   EXPECT_EQ(table.permission_count(), 0u);
 }
 
-TEST(PeerTable, RemembersABoundedNumberOfChannels) {
+TEST(PeerTable, RestingChannelsTakeNoEntry) {
   PeerTable table;
-  TimePoint now = kStart;
-  size_t bound = 0;
-  for (int round = 0; round < 3; ++round) {
-    for (int i = 0; i < 32; ++i) {
-      const auto number = uint16_t(0x4000 + round * 32 + i);
-      if (table.Bind(now, number, At(i, uint16_t(4000 + round))) == Result::kDone) ++bound;
-    }
-    now += seconds(600);
-    table.HandleTimeout(now);
-    now -= seconds(300);  // the next round begins while the last one rests
-    if (round == 0) now += seconds(300);
-  }
-  EXPECT_LE(bound, PeerTable::kChannelHistory);
+  for (int i = 0; i < 32; ++i) ASSERT_EQ(table.Bind(kStart, uint16_t(0x4000 + i), At(i)), Result::kDone);
+  table.HandleTimeout(kStart + seconds(600));
+  for (int i = 0; i < 32; ++i)
+    ASSERT_EQ(table.Bind(kStart + seconds(600), uint16_t(0x4100 + i), At(i, 4001)), Result::kDone);
+  EXPECT_EQ(table.Bind(kStart + seconds(600), 0x4000, At(0)), Result::kFull);
+  EXPECT_EQ(table.channel_count(), 32u);
 }
 
 TEST(PeerTable, ForgetsAFamily) {

@@ -99,7 +99,7 @@ TEST(StreamFraming, RefusesWhatIsNoTurnByItsFirstByte) {
     const auto byte = uint8_t(first);
     framing.Append({&byte, 1});
     EXPECT_FALSE(framing.Next());
-    const bool could = first <= 3 || (first >= 0x40 && first < 0x50);
+    const bool could = first <= 3 || (first >= 0x40 && first < 0x80);
     EXPECT_EQ(framing.fault(), could ? StreamFault::kNone : StreamFault::kNotTurn) << first;
     EXPECT_EQ(StreamFraming::CouldBegin(byte), could);
   }

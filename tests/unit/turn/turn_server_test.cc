@@ -40,7 +40,7 @@ TEST(TurnServer, AnswersAnAllocateWhenTheWorkerHasIt) {
   bench.Ask(kClient, StunMethod::kAllocate, AddTransport);
   const auto programs = bench.Outputs();
   ASSERT_EQ(programs.size(), 1u);
-  EXPECT_EQ(programs[0].substr(0, 73),
+  EXPECT_EQ(programs[0].substr(0, 69),
             "program 1 change 1 worker 0 udp 203.0.113.1:5000 relayed 10.0.0.1:491");
   EXPECT_EQ(bench.server().FindAllocation(kClient), std::nullopt);
   bench.server().HandleRelaySettled(bench.now(), AllocationId(1), 1, Outcome::kDone);
@@ -61,7 +61,7 @@ TEST(TurnServer, BindsAndPermitsInOrder) {
   EXPECT_EQ(bench.Settle(), (Texts{"peer 1 change 2 [0] 198.51.100.1:0", "peer 1 change 3 [1] 198.51.100.2:0",
                                    "answer 203.0.113.1:5000 CreatePermission ok"}));
   EXPECT_EQ(bench.Bind(kClient, 0x4000, "198.51.100.2:4000"), 0);
-  EXPECT_EQ(bench.Bind(kClient, 0x4fff, "198.51.100.3:4000"), 0);
+  EXPECT_EQ(bench.Bind(kClient, 0x7fff, "198.51.100.3:4000"), 0);
   bench.Ask(kClient, StunMethod::kCreatePermission, [](StunMessageWriter& writer) {
     writer.AddXorAddress(StunAttribute::kXorPeerAddress, {IpAddress::V4(198, 51, 100, 1), 9});
   });
@@ -331,6 +331,15 @@ TEST(TurnServer, SpreadsConnectionsOverWorkersAndLeavesUdpWhereItArrives) {
   EXPECT_GE(RelayedPort(bench), 49168);
   ASSERT_EQ(bench.Allocate(TurnBench::Client(2, ClientTransport::kTls)), 0);
   EXPECT_LE(RelayedPort(bench), 49167);
+}
+
+TEST(TurnServer, TakesAnotherWorkersPortsWhenItsOwnAreGone) {
+  TurnConfig config = TurnBench::Config();
+  config.relay_realms[0].shares = {{49160, 49161}, {49162, 49163}};
+  TurnBench bench(config);
+  for (int i = 1; i <= 4; ++i) EXPECT_EQ(bench.Allocate(TurnBench::Client(i)), 0);
+  EXPECT_GE(RelayedPort(bench), 49162);
+  EXPECT_EQ(bench.Allocate(TurnBench::Client(5)), 508);
 }
 
 TEST(TurnServer, MovesAMobileAllocation) {

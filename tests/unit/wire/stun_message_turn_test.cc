@@ -154,17 +154,13 @@ TEST(StunMessageTurn, ParsesCaptureOfDiscovery) {
 }
 
 TEST(StunMessageTurn, RefusesFixedAttributesOfOtherLengths) {
-  for (const char* attribute :
-       {"001e 0004 00000000", "002a 0000", "0003 0008 0000000000000000", "8000 0000", "0027 0001 00000000",
-        "001d 0000", "8001 0000", "001c 0014 0000000000000000000000000000000000000000 00"}) {
+  for (const char* attribute : {"001e 0004 00000000", "002a 0000", "0003 0008 0000000000000000", "8000 0000",
+                                "0027 0001 00000000", "001d 0000", "8001 0000"}) {
     auto message = FromHex("0001 0000 2112a442 0102030405060708090a0b0c");
     const auto body = FromHex(attribute);
     message.insert(message.end(), body.begin(), body.end());
-    message.resize((message.size() + 3) & ~size_t{3});
-    StoreBe16(message.data() + 2, uint16_t(message.size() - 20));
-    const auto view = StunMessageView::Parse(message);
-    const bool is_sha256_of_20_bytes = body[1] == 0x1c;  // legal: cut, but long enough
-    EXPECT_EQ(view.has_value() && !is_sha256_of_20_bytes, false) << attribute;
+    StoreBe16(message.data() + 2, uint16_t(body.size()));
+    EXPECT_FALSE(StunMessageView::Parse(message)) << attribute;
   }
 }
 

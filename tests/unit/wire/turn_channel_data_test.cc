@@ -20,16 +20,16 @@ TEST(ChannelData, ParsesCapture) {
 
 TEST(ChannelData, RoundTrips) {
   std::vector<uint8_t> message(kChannelDataHeaderBytes + 3, 0xab);
-  WriteChannelDataHeader(std::span<uint8_t, 4>(message.data(), 4), 0x4fff, 3);
+  WriteChannelDataHeader(std::span<uint8_t, 4>(message.data(), 4), 0x7fff, 3);
   const auto view = ChannelDataView::Parse(message);
   ASSERT_TRUE(view);
-  EXPECT_EQ(view->channel, 0x4fff);
+  EXPECT_EQ(view->channel, 0x7fff);
   EXPECT_EQ(view->data.size(), 3u);
 }
 
 TEST(ChannelData, RefusesForeignChannelsAndTrailingBytes) {
   EXPECT_EQ(ChannelDataView::Parse(FromHex("3fff0000")).error(), ChannelDataError::kBadChannel);
-  EXPECT_EQ(ChannelDataView::Parse(FromHex("50000000")).error(), ChannelDataError::kBadChannel);
+  EXPECT_EQ(ChannelDataView::Parse(FromHex("80000000")).error(), ChannelDataError::kBadChannel);
   EXPECT_EQ(ChannelDataView::Parse(FromHex("40000000 00000000")).error(), ChannelDataError::kBadLength);
 }
 
