@@ -189,6 +189,8 @@ void PrefetchRelay(const PacketMeta& meta, NodeContext& context) {
   __builtin_prefetch(slot.config.relayed);
   __builtin_prefetch(&slot.peers[0]);
   client ? __builtin_prefetch(runtime.channels) : __builtin_prefetch(runtime.endpoints);
+  const RelayTargets& targets = context.turn.targets[relay];
+  __builtin_prefetch(client ? &targets.peers[0] : &targets.client);
   __builtin_prefetch(&runtime.used, 1);
   __builtin_prefetch(&context.turn.stats[relay], 1);
 }

@@ -23,6 +23,7 @@ struct PacketMeta {
   uint8_t path = abi::kNoPath;  ///< WebRTC ingress: which validated address it came from
   bool ready = false;           ///< `out`, `out_port`, `payload` are complete: to be sent
   flow::LocalPortKind local_kind = flow::LocalPortKind::kStunListener;  ///< classify
+  bool open = false;      ///< `out` was made by FrameTemplate::Open: `ip` goes with it
   bool internal = false;  ///< `out` leads to one of our own addresses: loop, or hand over
   uint16_t owner = 0;     ///< kHandOver: to which worker
   uint16_t out_port = 0;
@@ -33,7 +34,8 @@ struct PacketMeta {
   uint32_t hash = 0;                ///< classify: of the table entry that names the flow or the allocation
   uint8_t* payload = nullptr;
   const wire::FrameTemplate* out = nullptr;  ///< headers to be sent: the flow's, or PacketBatch::own_headers
-  wire::FrameView frame;                     ///< as received
+  wire::IpFields ip;
+  wire::FrameView frame;  ///< as received
 
   ByteView payload_view() const { return {payload, payload_bytes}; }
   MutableByteView mutable_payload() { return {payload, payload_bytes}; }

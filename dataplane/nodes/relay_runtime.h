@@ -4,6 +4,7 @@
 #include "dataplane/abi/relay_slot.h"
 #include "dataplane/flow/address_hash.h"
 #include "dataplane/nodes/rate_gate.h"
+#include "dataplane/wire/frame_writer.h"
 
 namespace linegate::nodes {
 
@@ -88,5 +89,17 @@ struct alignas(64) RelayRuntime {
   static constexpr uint64_t kMix = 0xd6e8feb86659fd93;
 };
 static_assert(sizeof(RelayRuntime) == 512);
+
+/// Headers that stand ready, made from the slot (relay_targets.h).
+struct RelayTarget {
+  bool known = false;  ///< address and next hop are there
+  bool internal = false;
+  uint16_t port_id = 0;
+  wire::FrameTemplate headers;  ///< open: IP fields come with each packet
+};
+struct RelayTargets {
+  RelayTarget client;                   ///< kDatagram
+  RelayTarget peers[abi::kRelayPeers];  ///< of channels
+};
 
 }  // namespace linegate::nodes

@@ -11,15 +11,20 @@ bool HeadersFit(const io::Packet& packet, const uint8_t* payload, const wire::Fr
   return size_t(payload - (packet.data - packet.headroom)) >= headers.header_bytes();
 }
 
-/// Moves `packet.data` to the frame that now ends with the payload.
-void Frame(io::Packet& packet, uint8_t* payload, size_t payload_bytes, const wire::FrameTemplate& headers) {
+/// Moves `packet.data` to `frame`, which now ends with the payload.
+void Reframe(io::Packet& packet, uint8_t* frame, uint8_t* payload, size_t payload_bytes) {
   uint8_t* const end = packet.data + packet.length + packet.tailroom;
   uint8_t* const begin = packet.data - packet.headroom;
-  uint8_t* const frame = headers.Write(payload, payload_bytes);
   packet.data = frame;
   packet.length = uint16_t(payload + payload_bytes - frame);
   packet.headroom = uint16_t(frame - begin);
   packet.tailroom = uint16_t(end - (payload + payload_bytes));
+}
+
+void Frame(io::Packet& packet, const PacketMeta& meta) {
+  uint8_t* const frame = meta.open ? meta.out->Write(meta.payload, meta.payload_bytes, meta.ip)
+                                   : meta.out->Write(meta.payload, meta.payload_bytes);
+  Reframe(packet, frame, meta.payload, meta.payload_bytes);
 }
 
 }  // namespace
@@ -38,14 +43,14 @@ void Transmit(PacketBatch& batch, NodeContext& context) {
         context.Drop(meta, DropReason::kHairpinLoop);
         continue;
       }
-      Frame(packet, meta.payload, meta.payload_bytes, *meta.out);
+      Frame(packet, meta);
       packet.rx_checksum = io::RxChecksum::kGood;
       packet.port_id = meta.out_port;
       meta.verdict = Verdict::kLoop;
       context.Count(abi::Counter::kLoopedPkts);
       continue;
     }
-    Frame(packet, meta.payload, meta.payload_bytes, *meta.out);
+    Frame(packet, meta);
     context.tx.Push(meta.out_port, packet);
   }
 }
@@ -57,7 +62,7 @@ bool TransmitOne(io::Packet packet, uint8_t* payload, size_t payload_bytes, cons
     context.ports[port_id]->Free({&packet, 1});
     return false;
   }
-  Frame(packet, payload, payload_bytes, headers);
+  Reframe(packet, headers.Write(payload, payload_bytes), payload, payload_bytes);
   if (!context.local_ports.IsOurAddress(header.destination.address)) {
     context.tx.Push(port_id, packet);
     return true;

@@ -25,6 +25,7 @@ struct TurnContext {
   flow::RelaySlots& slots;
   flow::RelayTable& table;
   std::span<RelayRuntime> runtime;
+  std::span<RelayTargets> targets;
   std::span<abi::RelayStats> stats;
   RelayDirectory& directory;
   SourceLimiter& sources;     ///< strangers, one by one

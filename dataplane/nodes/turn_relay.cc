@@ -1,10 +1,10 @@
 #include "dataplane/nodes/turn_relay.h"
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 
 #include "dataplane/abi/punt_record.h"
+#include "dataplane/nodes/relay_targets.h"
 #include "dataplane/nodes/transmit.h"
 #include "dataplane/wire/turn_channel_data.h"
 #include "dataplane/wire/turn_data_indication.h"
@@ -24,19 +24,11 @@ constexpr size_t kLargestUnfragmentedBytes = 1260;  // RFC 7915 section 5.1
 /// One message of a client, understood.
 struct ToPeer {
   const abi::RelayPeer* peer = nullptr;
-  Endpoint destination;
+  const RelayTarget* target = nullptr;  ///< headers that stand ready; null: to `port` of the peer
+  uint16_t port = 0;
   ByteView data;
   bool dont_fragment = false;  ///< DONT-FRAGMENT was asked for
 };
-
-/// How a packet leaves.
-struct Departure {
-  wire::FrameHeader header;
-  uint16_t port_id = 0;
-  bool internal = false;  ///< to one of our own addresses
-};
-
-size_t FamilyIndex(uint8_t family) { return family == 4 ? 0 : 1; }
 
 DropReason ReadChannelData(uint32_t relay, ByteView message, ToPeer& out, NodeContext& context) {
   const auto view = wire::ChannelDataView::Parse(message);
@@ -44,7 +36,8 @@ DropReason ReadChannelData(uint32_t relay, ByteView message, ToPeer& out, NodeCo
   const uint32_t entry = context.turn.runtime[relay].FindChannel(view->channel);
   if (entry == RelayRuntime::kNone) return DropReason::kRelayNoChannel;
   out.peer = &context.turn.slots[relay].peers[entry];
-  out.destination = out.peer->wire.ToEndpoint();
+  out.target = &context.turn.targets[relay].peers[entry];
+  out.port = LoadBe16(out.peer->wire.port);
   out.data = view->data;
   return DropReason::kNone;
 }
@@ -63,7 +56,7 @@ DropReason ReadSendIndication(uint32_t relay, ByteView bytes, ToPeer& out, NodeC
   const uint32_t entry = context.turn.runtime[relay].FindShown(SocketAddress::From(*peer), slot);
   if (entry == RelayRuntime::kNone) return DropReason::kRelayNoPermission;
   out.peer = &slot.peers[entry];
-  out.destination = {out.peer->wire.ToEndpoint().address, peer->port};
+  out.port = peer->port;
   out.data = *data;
   out.dont_fragment = message->Has(StunAttribute::kDontFragment);
   return DropReason::kNone;
@@ -75,45 +68,39 @@ DropReason ReadFromClient(uint32_t relay, ByteView message, ToPeer& out, NodeCon
                       : ReadSendIndication(relay, message, out, context);
 }
 
-/// Everything in front of the payload but what is copied from the packet that carried it.
-DropReason Address(const SocketAddress& source, const Endpoint& destination, const abi::NextHop& next_hop,
-                   Departure& out, const NodeContext& context) {
-  wire::FrameHeader& header = out.header;
-  header.source = source.ToEndpoint();
-  header.destination = destination;
-  flow::LocalPort own;
-  out.internal = context.local_ports.IsOurAddress(destination.address);
-  if (out.internal) {
-    out.port_id = context.local_ports.Find(destination, own) ? own.port_id : 0;
-  } else if (next_hop.known != 0 && next_hop.port_id < context.ports.size()) {
-    out.port_id = next_hop.port_id;
-  } else {
-    return DropReason::kNoNextHop;
-  }
-  header.source_mac = context.ports[out.port_id]->mac();
-  std::copy_n(next_hop.mac, sizeof next_hop.mac, header.destination_mac.bytes.begin());
-  header.tagged = next_hop.vlan != 0;
-  header.vlan_tci = next_hop.vlan;
-  return DropReason::kNone;
-}
-
-void SetDontFragment(bool dont_fragment, wire::FrameHeader& header, NodeContext& context) {
-  header.dont_fragment = dont_fragment;
-  if (!dont_fragment) header.identification = ++context.turn.identification;
+void SetDontFragment(bool dont_fragment, wire::IpFields& fields, NodeContext& context) {
+  fields.dont_fragment = dont_fragment;
+  fields.identification = dont_fragment ? 0 : ++context.turn.identification;
 }
 
 /// Copies what RFC 8656 section 14 wants copied. False: the hop limit is used up.
-bool CopyIpFields(const wire::FrameView& from, size_t payload_bytes, wire::FrameHeader& header,
+bool CopyIpFields(const wire::FrameView& from, size_t payload_bytes, wire::IpFields& fields,
                   NodeContext& context) {
   if (from.hop_limit <= 1) return false;
-  header.hop_limit = uint8_t(from.hop_limit - 1);
-  header.dscp = from.traffic_class >> 2;
-  header.ecn = from.traffic_class & 3;
+  fields.hop_limit = uint8_t(from.hop_limit - 1);
+  fields.traffic_class = from.traffic_class;
   const size_t ipv4_bytes = wire::kIpv4MinHeaderBytes + wire::kUdpHeaderBytes + payload_bytes;
   const bool dont_fragment =
       from.family() == IpFamily::kIpv4 ? from.dont_fragment : ipv4_bytes > kLargestUnfragmentedBytes;
-  SetDontFragment(dont_fragment, header, context);
+  SetDontFragment(dont_fragment, fields, context);
   return true;
+}
+
+/// Headers for one packet whose IP fields are `meta.ip`.
+void SetOpenHeader(PacketBatch& batch, size_t i, const Departure& out) {
+  PacketMeta& meta = batch.meta[i];
+  batch.own_headers[i] = wire::FrameTemplate::Open(out.header);
+  meta.out = &batch.own_headers[i];
+  meta.out_port = out.port_id;
+  meta.internal = out.internal;
+  meta.open = true;
+}
+
+void UseTarget(PacketMeta& meta, const RelayTarget& target) {
+  meta.out = &target.headers;
+  meta.out_port = target.port_id;
+  meta.internal = target.internal;
+  meta.open = true;
 }
 
 void CountToPeer(uint32_t relay, size_t bytes, NodeContext& context) {
@@ -134,14 +121,26 @@ void CountToClient(uint32_t relay, size_t bytes, NodeContext& context) {
   context.tally.counters[size_t(Counter::kRelayedToClientBytes)] += bytes;
 }
 
-DropReason AddressToPeer(uint32_t relay, const ToPeer& message, Departure& out, NodeContext& context) {
-  const SocketAddress& relayed =
-      context.turn.slots[relay].config.relayed[FamilyIndex(message.peer->wire.family)];
-  if (relayed.family != message.peer->wire.family) return DropReason::kRelayFamily;
-  const DropReason reason = Address(relayed, message.destination, message.peer->next_hop, out, context);
-  if (reason != DropReason::kNone) return reason;
-  const bool allowed = context.turn.runtime[relay].to_peer.Take(message.data.size(), context.now_ns);
-  return allowed ? DropReason::kNone : DropReason::kRelayBandwidth;
+DropReason Address(uint32_t relay, const ToPeer& message, Departure& out, const NodeContext& context) {
+  const Endpoint destination{message.peer->wire.ToEndpoint().address, message.port};
+  return AddressToPeer(relay, *message.peer, destination, out, context);
+}
+
+bool TakeBandwidth(uint32_t relay, const ToPeer& message, NodeContext& context) {
+  return context.turn.runtime[relay].to_peer.Take(message.data.size(), context.now_ns);
+}
+
+/// What stands in front of the data of packet `i`. kNone: it can go.
+DropReason SetHeaderToPeer(PacketBatch& batch, size_t i, const ToPeer& message, NodeContext& context) {
+  PacketMeta& meta = batch.meta[i];
+  if (message.target != nullptr && message.target->known) [[likely]] {
+    UseTarget(meta, *message.target);
+    return DropReason::kNone;
+  }
+  Departure out;
+  const DropReason reason = Address(meta.relay, message, out, context);
+  if (reason == DropReason::kNone) SetOpenHeader(batch, i, out);
+  return reason;
 }
 
 /// The bytes in front of application data that its client shall read: a ChannelData header or a Data indication.
@@ -207,21 +206,18 @@ bool FindPrefix(const PacketMeta& meta, ClientPrefix& prefix, const NodeContext&
 void SendToClient(PacketBatch& batch, size_t i, const ClientPrefix& prefix, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
   const io::Packet& packet = batch.packets[i];
-  const abi::RelayConfig& config = context.turn.slots[meta.relay].config;
   const size_t data_bytes = meta.payload_bytes;
   const size_t room_below = size_t(meta.payload - (packet.data - packet.headroom));
   if (room_below < prefix.bytes() + wire::kMaxFrameHeaderBytes ||
       batch.capacity(i) < data_bytes + prefix.padding(data_bytes)) {
     return context.Drop(meta, DropReason::kNoRoom);
   }
-  Departure out;
-  const DropReason reason =
-      Address(config.client_local, config.client_remote.ToEndpoint(), config.client_next_hop, out, context);
-  if (reason != DropReason::kNone) return context.Drop(meta, reason);
+  const RelayTarget& target = context.turn.targets[meta.relay].client;
+  if (!target.known) return context.Drop(meta, DropReason::kNoNextHop);
   const size_t message_bytes = prefix.bytes() + data_bytes + prefix.padding(data_bytes);
-  if (!CopyIpFields(meta.frame, message_bytes, out.header, context))
+  if (!CopyIpFields(meta.frame, message_bytes, meta.ip, context))
     return context.Drop(meta, DropReason::kRelayHopLimit);
-  batch.SetHeader(i, out.header, out.port_id, out.internal);
+  UseTarget(meta, target);
   prefix.Write(meta.payload, data_bytes, context.random);
   meta.payload -= prefix.bytes();
   meta.payload_bytes = uint16_t(message_bytes);
@@ -254,9 +250,12 @@ DropReason TryInjectFromClient(ByteView bytes, uint32_t& relay, NodeContext& con
   ToPeer message;
   Departure out;
   DropReason reason = ReadFromClient(relay, payload, message, context);
-  if (reason == DropReason::kNone) reason = AddressToPeer(relay, message, out, context);
+  if (reason == DropReason::kNone) reason = Address(relay, message, out, context);
   if (reason != DropReason::kNone) return reason;
-  SetDontFragment(message.dont_fragment, out.header, context);
+  if (!TakeBandwidth(relay, message, context)) return DropReason::kRelayBandwidth;
+  // Nothing carried it here whose fields could be copied.
+  out.header.dont_fragment = message.dont_fragment;
+  if (!message.dont_fragment) out.header.identification = ++context.turn.identification;
   reason = TransmitCopy(message.data, out.header, out.port_id, context);
   if (reason == DropReason::kNone) CountToPeer(relay, message.data.size(), context);
   return reason;
@@ -267,14 +266,13 @@ DropReason TryInjectFromClient(ByteView bytes, uint32_t& relay, NodeContext& con
 void RelayFromClient(PacketBatch& batch, size_t i, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
   ToPeer message;
-  Departure out;
   DropReason reason = ReadFromClient(meta.relay, meta.payload_view(), message, context);
-  if (reason == DropReason::kNone) reason = AddressToPeer(meta.relay, message, out, context);
+  if (reason == DropReason::kNone) reason = SetHeaderToPeer(batch, i, message, context);
   if (reason != DropReason::kNone) return context.Drop(meta, reason);
-  if (!CopyIpFields(meta.frame, message.data.size(), out.header, context))
+  if (!TakeBandwidth(meta.relay, message, context)) return context.Drop(meta, DropReason::kRelayBandwidth);
+  if (!CopyIpFields(meta.frame, message.data.size(), meta.ip, context))
     return context.Drop(meta, DropReason::kRelayHopLimit);
-  if (message.dont_fragment) SetDontFragment(true, out.header, context);
-  batch.SetHeader(i, out.header, out.port_id, out.internal);
+  if (message.dont_fragment) SetDontFragment(true, meta.ip, context);
   meta.payload += message.data.data() - meta.payload;
   meta.payload_bytes = uint16_t(message.data.size());
   meta.ready = true;

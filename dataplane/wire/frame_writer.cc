@@ -65,7 +65,15 @@ FrameTemplate::FrameTemplate(const FrameHeader& header)
   udp_sum_ = Fold(udp_sum);
 }
 
-uint8_t* FrameTemplate::Write(uint8_t* payload, size_t payload_bytes) const {
+FrameTemplate FrameTemplate::Open(FrameHeader header) {
+  header.dscp = header.ecn = header.hop_limit = 0;
+  header.dont_fragment = false;
+  header.identification = 0;
+  return FrameTemplate(header);
+}
+
+template <bool kOpen>
+uint8_t* FrameTemplate::WriteWith(uint8_t* payload, size_t payload_bytes, const IpFields& fields) const {
   LG_ASSERT(header_bytes_ != 0 && payload_bytes <= 65535 - kIpv4MinHeaderBytes - kUdpHeaderBytes);
   uint8_t* const frame = payload - header_bytes_;
   if (header_bytes_ == kUntaggedIpv4Bytes) [[likely]] {
@@ -80,10 +88,27 @@ uint8_t* FrameTemplate::Write(uint8_t* payload, size_t payload_bytes) const {
     const auto total_bytes = uint16_t(kIpv4MinHeaderBytes + udp_bytes);
     ChecksumAccumulator sum(ip_sum_);
     sum.AddU16(total_bytes);
+    if constexpr (kOpen) {
+      // The template has zeros there, so that they are only added.
+      const auto fragment_word = uint16_t(fields.dont_fragment ? 0x4000 : 0);
+      sum.AddU16(fields.traffic_class);
+      sum.AddU16(fields.identification);
+      sum.AddU16(fragment_word);
+      sum.AddU16(uint16_t(fields.hop_limit << 8));
+      ip[1] = fields.traffic_class;
+      StoreBe16(ip + 4, fields.identification);
+      StoreBe16(ip + 6, fragment_word);
+      ip[8] = fields.hop_limit;
+    }
     StoreBe16(ip + 2, total_bytes);
     StoreBe16(ip + 10, sum.Finish());
   } else {
-    StoreBe16(udp - kIpv6HeaderBytes + 4, udp_bytes);
+    uint8_t* const ip = udp - kIpv6HeaderBytes;
+    if constexpr (kOpen) {
+      StoreBe32(ip, 0x60000000u | uint32_t(fields.traffic_class) << 20);
+      ip[7] = fields.hop_limit;
+    }
+    StoreBe16(ip + 4, udp_bytes);
   }
   ChecksumAccumulator sum(udp_sum_);
   sum.AddU16(udp_bytes);  // of the pseudo header
@@ -93,6 +118,14 @@ uint8_t* FrameTemplate::Write(uint8_t* payload, size_t payload_bytes) const {
   StoreBe16(udp + 4, udp_bytes);
   StoreBe16(udp + 6, checksum == 0 ? 0xffff : checksum);  // RFC 768: zero would mean none
   return frame;
+}
+
+uint8_t* FrameTemplate::Write(uint8_t* payload, size_t payload_bytes) const {
+  return WriteWith<false>(payload, payload_bytes, {});
+}
+
+uint8_t* FrameTemplate::Write(uint8_t* payload, size_t payload_bytes, const IpFields& fields) const {
+  return WriteWith<true>(payload, payload_bytes, fields);
 }
 
 }  // namespace linegate::wire

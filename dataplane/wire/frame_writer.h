@@ -32,6 +32,14 @@ constexpr size_t FrameHeaderBytes(const FrameHeader& header) {
          (header.source.address.is_v4() ? kIpv4MinHeaderBytes : kIpv6HeaderBytes) + kUdpHeaderBytes;
 }
 
+/// What a relay copies from one packet to the next.
+struct IpFields {
+  uint8_t traffic_class = 0;  ///< DSCP and ECN
+  uint8_t hop_limit = kDefaultHopLimit;
+  bool dont_fragment = true;    ///< IPv4
+  uint16_t identification = 0;  ///< IPv4
+};
+
 /// A FrameHeader in wire form, with the sums of everything that no packet changes: to be made once for each
 /// destination. Writing it costs a copy, two lengths and the sum of the payload.
 class FrameTemplate {
@@ -39,6 +47,8 @@ class FrameTemplate {
   FrameTemplate() = default;
   /// Pre: both endpoints of one family.
   explicit FrameTemplate(const FrameHeader& header);
+  /// One whose IpFields come with each packet.
+  static FrameTemplate Open(FrameHeader header);
 
   /// Bytes in front of the payload; 0: made from nothing, must not be written.
   size_t header_bytes() const { return header_bytes_; }
@@ -48,8 +58,12 @@ class FrameTemplate {
   /// first byte of the frame, `header_bytes()` below `payload`. Pre: that many bytes are writable below
   /// `payload`; `payload_bytes <= 65507`.
   uint8_t* Write(uint8_t* payload, size_t payload_bytes) const;
+  /// The same with the packet's own fields. Pre: made by Open.
+  uint8_t* Write(uint8_t* payload, size_t payload_bytes, const IpFields& fields) const;
 
  private:
+  template <bool kOpen>
+  uint8_t* WriteWith(uint8_t* payload, size_t payload_bytes, const IpFields& fields) const;
   uint8_t header_bytes_ = 0;
   bool v4_ = false;
   uint16_t ip_sum_ = 0;   ///< IPv4 header without length and checksum, folded, native order

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <new>
 
+#include "dataplane/nodes/relay_targets.h"
+
 namespace linegate::worker {
 namespace {
 
@@ -58,7 +60,7 @@ void RelayCommands::Enter(uint32_t index) {
     context_.turn.directory.Add(slot.config.client_local, slot.config.client_remote);
   runtime.to_peer = nodes::ByteRate(slot.config.bytes_per_second);
   runtime.to_client = nodes::ByteRate(slot.config.bytes_per_second);
-  runtime.Refresh(slot);
+  nodes::RefreshRelay(index, context_);
 }
 
 void RelayCommands::Leave(uint32_t index) {
@@ -130,7 +132,7 @@ CommandStatus RelayCommands::SetPeer(const abi::SetRelayPeer& command) {
   abi::StoreBarrier();
   stored.wire.family = family;
   Remember(*slot, command.header);
-  context_.turn.runtime[ref.index].Refresh(*slot);
+  nodes::RefreshRelay(ref.index, context_);
   return CommandStatus::kDone;
 }
 

@@ -77,6 +77,7 @@ class Worker::State {
   flow::RelaySlots relay_slots_;
   flow::RelayTable relay_table_;
   std::vector<nodes::RelayRuntime> relay_runtime_;
+  std::vector<nodes::RelayTargets> relay_targets_;
   WorkerRelayDirectory relay_directory_;
   nodes::SourceLimiter sources_;
   flow::TimerWheel timers_;
@@ -111,6 +112,7 @@ Worker::State::State(const WorkerParts& parts)
       relay_slots_(parts.relays, id_, local_ports_, ports_.size()),
       relay_table_(parts.relays, random_),
       relay_runtime_(parts.relays.size()),
+      relay_targets_(parts.relays.size()),
       relay_directory_(mesh_.relay_directory(), id_, mesh_.workers(), link_.header().ice_key),
       sources_(parts.settings.stun.requests_per_second_per_source, random_),
       timers_(uint32_t(parts.slots.size())),
@@ -123,6 +125,7 @@ Worker::State::State(const WorkerParts& parts)
       turn_{.slots = relay_slots_,
             .table = relay_table_,
             .runtime = relay_runtime_,
+            .targets = relay_targets_,
             .stats = {link_.relay_stats(id_), parts.relays.size()},
             .directory = relay_directory_,
             .sources = sources_,

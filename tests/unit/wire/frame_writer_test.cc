@@ -67,6 +67,29 @@ TEST(FrameWriter, WritesDontFragmentIdentificationAndEcn) {
   EXPECT_TRUE(UdpChecksumValid(frame, view));
 }
 
+TEST(FrameWriter, AnOpenTemplateWritesWhatAClosedOneDoes) {
+  FrameHeader headers[] = {HeaderOf("10.90.1.2:5000", "10.90.1.1:6000"),
+                           HeaderOf("[fd90:1::2]:5000", "[fd90:1::1]:6000"),
+                           HeaderOf("255.255.255.255:65535", "10.90.1.1:1")};
+  headers[1].tagged = true;
+  headers[1].vlan_tci = 7;
+  for (FrameHeader header : headers) {
+    for (uint32_t n = 0; n < 400; ++n) {
+      const IpFields fields{uint8_t(n * 37), uint8_t(n + 1), n % 2 == 0, uint16_t(n * 4099)};
+      header.dscp = fields.traffic_class >> 2;
+      header.ecn = fields.traffic_class & 3;
+      header.hop_limit = fields.hop_limit;
+      header.dont_fragment = fields.dont_fragment;
+      header.identification = fields.identification;
+      std::vector<uint8_t> buffer(kMaxFrameHeaderBytes + n, uint8_t(n));
+      uint8_t* const frame =
+          FrameTemplate::Open(header).Write(buffer.data() + kMaxFrameHeaderBytes, n, fields);
+      EXPECT_EQ(std::vector<uint8_t>(frame, buffer.data() + buffer.size()),
+                Write(header, std::string(n, char(n))));
+    }
+  }
+}
+
 TEST(FrameWriter, RoundTrips) {
   FrameHeader headers[] = {HeaderOf("10.90.1.2:5000", "10.90.1.1:6000"),
                            HeaderOf("[fd90:1::2]:5000", "[fd90:1::1]:6000"),
