@@ -18,7 +18,7 @@ namespace linegate::nodes {
 /// copied; DF copied, or set by DONT-FRAGMENT; from IPv6 to IPv4 DF is set above 1,260 bytes (RFC 7915 section 5.1). We
 /// never fragment and never reassemble.
 ///
-/// Measured (perf/bench/dataplane/nodes/turn_relay_bench.cc): see docs/performance.md.
+/// Measured by perf/bench/dataplane/nodes/turn_relay_bench.cc.
 
 /// A message of a UDP client with an allocation here: ChannelData, or a Send indication. `meta.relay` names it.
 void RelayFromClient(PacketBatch& batch, size_t i, NodeContext& context);
