@@ -7,6 +7,7 @@
 
 #include "controlplane/turn/ip_prefix.h"
 #include "dataplane/base/net_address.h"
+#include "dataplane/base/secret.h"
 
 namespace linegate::turn {
 
@@ -14,7 +15,8 @@ namespace linegate::turn {
 /// as given, never used as a format, a label or a path.
 struct TurnUser {
   std::string name;
-  std::string password;
+  std::string password;  ///< zeroed with the object, as all secrets here
+  ~TurnUser() { Wipe(password.data(), password.size()); }
 };
 
 /// RFC 7635 section 4: a key that this server shares with an authorization server. Tokens are sealed with
@@ -22,6 +24,7 @@ struct TurnUser {
 struct OauthKey {
   std::string kid;  ///< what the client puts into USERNAME
   std::array<uint8_t, 32> key = {};
+  ~OauthKey() { Wipe(key.data(), key.size()); }
 };
 
 /// RFC 8489 section 18.5.
@@ -81,6 +84,10 @@ struct TurnConfig {
   std::vector<int> relay_realm_of;
   std::vector<IpAddress> media_addresses;       ///< bound and advertised, of all realms: allowed peers
   std::vector<IpAddress> management_addresses;  ///< never a peer, unless also a media address
+
+  ~TurnConfig() {
+    for (std::string& secret : shared_secrets) Wipe(secret.data(), secret.size());
+  }
 };
 
 }  // namespace linegate::turn
