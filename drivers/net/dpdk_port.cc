@@ -130,14 +130,6 @@ bool DpdkPort::link_up() const {
   return rte_eth_link_get_nowait(ethdev_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
-Status DpdkPort::Restart() {
-  rte_eth_dev_stop(ethdev_);
-  if (int error = rte_eth_dev_start(ethdev_); error != 0) {
-    return Fail("port " + device_name_ + ": cannot start: " + rte_strerror(error < 0 ? -error : error));
-  }
-  return {};
-}
-
 DpdkPort::~DpdkPort() {
   if (ethdev_ == UINT16_MAX) return;
   rte_eth_dev_stop(ethdev_);

@@ -32,7 +32,7 @@ struct PcapDevice {
 
 /// A ring pair shared with another poll-mode process, a virtual switch or a load generator (memif). The server
 /// makes the Unix socket by which the two meet (ClaimMemifSocket first) and takes a new client when one went
-/// away; a client connects when it is opened or restarted and never by itself.
+/// away; a client connects when it is opened, and never again by itself.
 struct MemifDevice {
   std::string socket;  ///< absolute path
   uint16_t id = 0;     ///< tells several port pairs on one socket apart; equal on both sides
@@ -73,8 +73,6 @@ class DpdkPort final : public io::PacketPort {
 
   /// Of a memif port: a peer is connected. Others are always up.
   bool link_up() const;
-  /// Stops and starts the device: a memif client whose link is down connects anew. Errors: DPDK's reason.
-  Status Restart();
 
  private:
   enum class Kind : uint8_t { kAfXdp, kPcap, kMemif };
