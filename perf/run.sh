@@ -44,7 +44,7 @@ cores=$(nproc)
 # suite profile calls payload_bytes [mixed]
 cm=aes_cm_128_hmac_sha1_80 gcm=aead_aes_128_gcm
 cases=("srtp_to_rtp $cm 4096 160" "rtp_to_srtp $cm 4096 160" "srtp_to_rtp $gcm 4096 160" "rtp_to_srtp $gcm 4096 160"
-  "rtp_to_rtp - 4096 160" "stun_binding - 4096 160")
+  "rtp_to_rtp - 4096 160" "stun_binding - 4096 160" "turn_channel - 4096 160" "turn_peer - 4096 160")
 if [ "$quick" = no ] || [ ${#wanted[@]} -gt 0 ]; then
   for calls in 1 1000 50000; do
     cases+=("srtp_to_rtp $cm $calls 160" "rtp_to_srtp $cm $calls 160" "srtp_to_rtp $gcm $calls 160" "rtp_to_srtp $gcm $calls 160")
@@ -99,10 +99,11 @@ foremost() {
 start() {
   local realm
   {
-    printf '[dataplane]\nidle = "poll"\ncores = [%d]\nflows_per_worker = %d\nruntime_directory = "%s/run"\n' \
+    printf '[dataplane]\nidle = "poll"\ncores = [%d]\nflows_per_worker = %d\nrelays_per_worker = 8192\nruntime_directory = "%s/run"\n' \
       "$((cores - 1))" "$1" "$folder"
     printf '[srtp]\nengine = "%s"\n[stun]\nrequests_per_second_per_source = 0\n' "$engine"
     printf '[[realm]]\nname = "public"\ninterface = "memif:%s/public.sock"\naddresses = ["10.90.1.1"]\nwebrtc_port = 20000\nstun_ports = [3478]\n' "$folder"
+    printf 'turn_ports = [3479]\nrelay_ports = [32768, 65535]\n'
     for realm in 1 2 3; do
       printf '[[realm]]\nname = "private%d"\ninterface = "memif:%s/private.sock"\naddresses = ["10.90.2.%d"]\nrtp_ports = [1024, 65535]\n' \
         "$realm" "$folder" "$realm"

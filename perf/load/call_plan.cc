@@ -19,14 +19,22 @@ CallPlan::Side Other(CallPlan::Side side) {
 Result<CallPlan> CallPlan::Make(const settings::DataplaneSettings& settings, const LoadOptions& options) {
   CallPlan plan;
   plan.calls_ = options.calls;
-  plan.first_is_browser_ = SendsSrtp(options.suite) || options.suite == Suite::kStunBinding;
-  plan.second_is_browser_ = ReceivesSrtp(options.suite);
-  uint32_t pairs = 0;
+  plan.turn_ = IsTurn(options.suite);
+  plan.first_is_browser_ = SendsSrtp(options.suite) || options.suite == Suite::kStunBinding ||
+                           options.suite == Suite::kTurnChannel;
+  plan.second_is_browser_ = ReceivesSrtp(options.suite) || options.suite == Suite::kTurnPeer;
+  uint32_t pairs = 0, relays = 0;
   for (const settings::Realm& realm : settings.realms) {
     if (realm.webrtc_port != 0) {
       plan.webrtc_ = {realm.addresses[0], realm.webrtc_port};
       plan.browser_port_id_ = PortIdOf(settings, realm);
       if (!realm.stun_ports.empty()) plan.stun_ = {realm.addresses[0], realm.stun_ports[0]};
+    }
+    if (!realm.relay_ports.empty() && !realm.turn_ports.empty()) {
+      plan.turn_listener_ = {realm.addresses[0], realm.turn_ports[0]};
+      plan.first_relayed_ = {realm.addresses[0], realm.relay_ports.first};
+      plan.relay_realm_ = uint16_t(&realm - settings.realms.data());
+      relays = uint32_t(realm.relay_ports.last - realm.relay_ports.first + 1);
     }
     if (realm.rtp_ports.empty()) continue;
     const auto count = uint32_t(realm.rtp_ports.last - realm.rtp_ports.first + 1) / 2;
@@ -36,6 +44,11 @@ Result<CallPlan> CallPlan::Make(const settings::DataplaneSettings& settings, con
   }
   if (plan.webrtc_.port == 0 || plan.stun_.port == 0 || pairs == 0)
     return Fail("the configuration needs webrtc_port, stun_ports and rtp_ports");
+  if (plan.turn_) {
+    if (std::min(relays, settings.relays_per_worker) >= plan.calls_) return plan;
+    return Fail("too few relay_ports or relays_per_worker for " + std::to_string(plan.calls_) +
+                " allocations");
+  }
   const uint32_t pairs_wanted = plan.calls_ * (options.suite == Suite::kRtpToRtp ? 2 : 1);
   if (pairs < pairs_wanted || settings.flows_per_worker < 2 * plan.calls_ || plan.calls_ > 65536)
     return Fail("too few rtp_ports or flows_per_worker for " + std::to_string(plan.calls_) + " calls");
@@ -58,6 +71,10 @@ Endpoint CallPlan::RtpEndpoint(uint32_t pair) const {
 }
 
 Endpoint CallPlan::Gateway(uint32_t call, Side side) const {
+  if (turn_) {
+    if (IsBrowser(side)) return turn_listener_;
+    return {first_relayed_.address, uint16_t(first_relayed_.port + call)};
+  }
   if (IsBrowser(side)) return webrtc_;
   const bool two_phones = !first_is_browser_ && !second_is_browser_;
   return RtpEndpoint(two_phones ? 2 * call + (side == Side::kSecond ? 1 : 0) : call);
@@ -69,6 +86,28 @@ abi::NextHop CallPlan::NextHopOf(Side side) const {
   std::ranges::copy(kPeerMac.bytes, hop.mac);
   hop.known = 1;
   return hop;
+}
+
+abi::RelayConfig CallPlan::Relay(uint32_t call) const {
+  const Side client = first_is_browser_ ? Side::kFirst : Side::kSecond;
+  abi::RelayConfig relay;
+  relay.transport = abi::ClientTransport::kDatagram;
+  relay.realm = relay_realm_;
+  relay.client_local = abi::SocketAddress::From(turn_listener_);
+  relay.client_remote = abi::SocketAddress::From(Peer(call, client));
+  relay.client_next_hop = NextHopOf(client);
+  relay.relayed[0] = abi::SocketAddress::From(Gateway(call, Other(client)));
+  return relay;
+}
+
+abi::RelayPeer CallPlan::RelayPeerOf(uint32_t call) const {
+  const Side side = first_is_browser_ ? Side::kSecond : Side::kFirst;
+  abi::RelayPeer peer;
+  peer.wire = peer.shown = abi::SocketAddress::From(Peer(call, side));
+  peer.channel = kChannel;
+  peer.permitted = 1;
+  peer.next_hop = NextHopOf(side);
+  return peer;
 }
 
 abi::FlowConfig CallPlan::Config(uint32_t call, Side side, const std::string& ufrag) const {

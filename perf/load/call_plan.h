@@ -35,6 +35,7 @@ class CallPlan {
   /// Where the peer sends its media.
   Endpoint Gateway(uint32_t call, Side side) const;
   Endpoint stun_listener() const { return stun_; }
+  bool is_turn() const { return turn_; }
   /// The call of a peer's address; the other way round than Peer.
   static uint32_t CallOf(const IpAddress& peer) { return uint32_t{peer.bytes()[2]} << 8 | peer.bytes()[3]; }
   uint16_t port_of(Side side) const { return IsBrowser(side) ? browser_port_id_ : phone_port_id_; }
@@ -43,6 +44,11 @@ class CallPlan {
     return (side == Side::kFirst ? 0x10000000u : 0x20000000u) + call;
   }
 
+  static abi::RelayRef RelayOf(uint32_t call) { return {call, 1, 0, 0}; }
+  static constexpr uint16_t kChannel = 0x4000;
+  /// TURN: the allocation of `call`, and its one peer, bound to kChannel.
+  abi::RelayConfig Relay(uint32_t call) const;
+  abi::RelayPeer RelayPeerOf(uint32_t call) const;
   /// The flow whose ingress is `side`. `ufrag` is that of a browser.
   abi::FlowConfig Config(uint32_t call, Side side, const std::string& ufrag) const;
 
@@ -59,6 +65,10 @@ class CallPlan {
   bool second_is_browser_ = false;
   Endpoint webrtc_;
   Endpoint stun_;
+  bool turn_ = false;
+  Endpoint turn_listener_;
+  Endpoint first_relayed_;
+  uint16_t relay_realm_ = 0;
   uint16_t browser_port_id_ = 0;
   uint16_t phone_port_id_ = 0;
   std::vector<RtpRealm> rtp_realms_;

@@ -7,6 +7,7 @@
 #include "dataplane/wire/frame_view.h"
 #include "dataplane/wire/rtp_header.h"
 #include "dataplane/wire/stun_message.h"
+#include "dataplane/wire/turn_channel_data.h"
 
 namespace linegate::load {
 namespace {
@@ -32,11 +33,13 @@ void Checker::Reset() {
 void Checker::Look(std::span<io::Packet> packets, uint64_t round) {
   const bool stamps_are_clear =
       context_ == nullptr && options_.suite != Suite::kStunBinding && options_.rtcp_every == 0;
+  const size_t stamp_offset =
+      kStampOffset + (options_.suite == Suite::kTurnPeer ? wire::kChannelDataHeaderBytes : 0);
   const uint64_t now = __rdtsc();
   for (io::Packet& packet : packets) {
-    if (stamps_are_clear && packet.length >= kStampOffset + kStampBytes) {
+    if (stamps_are_clear && packet.length >= stamp_offset + kStampBytes) {
       uint64_t sent;
-      std::memcpy(&sent, packet.data + kStampOffset, sizeof sent);
+      std::memcpy(&sent, packet.data + stamp_offset, sizeof sent);
       latency_.Add(now - sent);
     }
     if (++received_ % kSampleEvery == 0) CheckOne(packet, round);
@@ -70,6 +73,11 @@ std::string Checker::Fault(io::Packet& packet, uint64_t round) {
   to.port = uint16_t(to.port + component), from.port = uint16_t(from.port + component);
   if (frame.destination != to || frame.source != from) return "addresses";
   if (kind == wire::PayloadClass::kRtcp) return RtcpFault(payload, call);
+  if (options_.suite == Suite::kTurnPeer) {
+    const auto message = wire::ChannelDataView::Parse(payload);
+    if (!message || message->channel != CallPlan::kChannel) return "ChannelData";
+    return MediaFault(payload.subspan(wire::kChannelDataHeaderBytes, message->data.size()), call, round);
+  }
   return MediaFault(payload, call, round);
 }
 

@@ -83,6 +83,7 @@ Status DeviceLink::Program(const CallPlan& plan, const srtp::MasterKey& key) {
   ufrags_.assign(2 * size_t{plan.calls()}, {});
   if (Status sent = Send(abi::CommandType::kRemoveAllFlows, {0, 0, 0, 0}, abi::RemoveAllFlows{}); !sent)
     return sent;
+  if (plan.is_turn()) return ProgramRelays(plan);
   constexpr CallPlan::Side kSides[] = {CallPlan::Side::kFirst, CallPlan::Side::kSecond};
   for (uint32_t call = 0; call < plan.calls(); ++call) {
     for (CallPlan::Side side : kSides) {
@@ -95,6 +96,20 @@ Status DeviceLink::Program(const CallPlan& plan, const srtp::MasterKey& key) {
       if (!plan.IsBrowser(side)) continue;
       if (Status sent = InstallKeys(call, side, key); !sent) return sent;
     }
+  }
+  return AwaitAnswers();
+}
+
+Status DeviceLink::ProgramRelays(const CallPlan& plan) {
+  for (uint32_t call = 0; call < plan.calls(); ++call) {
+    abi::ProgramRelay relay;
+    relay.config = plan.Relay(call);
+    if (Status sent = Send(abi::CommandType::kProgramRelay, CallPlan::RelayOf(call), relay); !sent)
+      return sent;
+    abi::SetRelayPeer peer;
+    peer.peer = plan.RelayPeerOf(call);
+    if (Status sent = Send(abi::CommandType::kSetRelayPeer, CallPlan::RelayOf(call), peer); !sent)
+      return sent;
   }
   return AwaitAnswers();
 }

@@ -29,6 +29,7 @@ class DeviceLink final : private link::LinkHandler {
   template <typename Command>
   Status Send(abi::CommandType type, const abi::FlowRef& flow, Command command);
   Status AwaitAnswers();
+  Status ProgramRelays(const CallPlan& plan);
   Status ProgramSide(const CallPlan& plan, uint32_t call, CallPlan::Side side);
   Status InstallKeys(uint32_t call, CallPlan::Side side, const srtp::MasterKey& key);
 

@@ -63,7 +63,9 @@ std::optional<LoadOptions> ParseLoadOptions(int argc, const char* const* argv, i
       "linegate-load: offers a running linegate-dataplane load over memif and measures what comes back");
   parser.add_option("--config", options.config, "the dataplane's linegate.toml, its realms on memif")
       ->required();
-  parser.add_option("--suite", suite, "srtp_to_rtp, rtp_to_srtp, srtp_to_srtp, rtp_to_rtp or stun_binding");
+  parser.add_option(
+      "--suite", suite,
+      "srtp_to_rtp, rtp_to_srtp, srtp_to_srtp, rtp_to_rtp, stun_binding, turn_channel or turn_peer");
   parser.add_option("--profile", profile, "aes_cm_128_hmac_sha1_80, aead_aes_128_gcm or aead_aes_256_gcm");
   parser.add_option("--calls", options.calls, "calls, visited in random order")->check(CLI::Range(1, 65536));
   parser.add_option("--payload-bytes", options.payload_bytes, "RTP payload")->check(CLI::Range(24, 1400));

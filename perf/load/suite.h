@@ -15,6 +15,8 @@ enum class Suite : uint8_t {
   kSrtpToSrtp,   ///< browsers speak to browsers
   kRtpToRtp,     ///< phones speak to phones
   kStunBinding,  ///< plain Binding requests, answered
+  kTurnChannel,  ///< TURN clients send ChannelData, peers hear it as UDP
+  kTurnPeer,     ///< the other way round
 };
 
 struct LoadOptions {
@@ -39,6 +41,8 @@ std::optional<Suite> SuiteOf(std::string_view name);
 /// "aes_cm_128_hmac_sha1_80": the profile's name in results and on the command line.
 std::string_view ProfileName(srtp::Profile profile);
 std::optional<srtp::Profile> ProfileOf(std::string_view name);
+/// A call is then an allocation with one channel.
+inline bool IsTurn(Suite suite) { return suite == Suite::kTurnChannel || suite == Suite::kTurnPeer; }
 inline bool SendsSrtp(Suite suite) { return suite == Suite::kSrtpToRtp || suite == Suite::kSrtpToSrtp; }
 inline bool ReceivesSrtp(Suite suite) { return suite == Suite::kRtpToSrtp || suite == Suite::kSrtpToSrtp; }
 

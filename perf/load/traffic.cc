@@ -8,6 +8,7 @@
 
 #include "dataplane/wire/frame_writer.h"
 #include "dataplane/wire/stun_message.h"
+#include "dataplane/wire/turn_channel_data.h"
 
 namespace linegate::load {
 namespace {
@@ -41,7 +42,8 @@ Traffic::Traffic(const CallPlan& plan, const LoadOptions& options, const DeviceL
                  crypto::IpsecMbTransform& transform)
     : plan_(plan), options_(options), device_(device), transform_(transform), order_(plan.calls()) {
   for (size_t i = 0; i < pattern_.size(); ++i) pattern_[i] = PatternByte(i);
-  media_bytes_ = kRtpBytes + options.payload_bytes;
+  if (options.suite == Suite::kTurnChannel) channel_bytes_ = wire::kChannelDataHeaderBytes;
+  media_bytes_ = channel_bytes_ + kRtpBytes + options.payload_bytes;
   if (SendsSrtp(options.suite)) {
     media_bytes_ += srtp::TraitsOf(options.profile)->rtp_tag_bytes;
     context_ = *transform_.CreateContext(GeneratorKey(options.profile), srtp::Direction::kProtect);
@@ -82,8 +84,13 @@ bool Traffic::CheckIsDue() {
 
 void Traffic::PrepareMedia(io::Packet& packet, uint32_t call, uint64_t index) const {
   const Template& made = templates_[call];
-  uint8_t* const rtp = packet.data + kHeaderBytes;
+  uint8_t* const rtp = packet.data + kHeaderBytes + channel_bytes_;
   std::memcpy(packet.data, made.headers.data(), kHeaderBytes);
+  if (channel_bytes_ != 0) {
+    wire::WriteChannelDataHeader(
+        std::span<uint8_t, wire::kChannelDataHeaderBytes>(packet.data + kHeaderBytes, channel_bytes_),
+        CallPlan::kChannel, media_bytes_ - channel_bytes_);
+  }
   rtp[0] = 0x80, rtp[1] = 0;
   StoreBe16(rtp + 2, uint16_t(index));
   StoreBe32(rtp + 4, uint32_t(index * 160));

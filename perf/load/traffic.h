@@ -72,7 +72,8 @@ class Traffic {
   std::vector<Template> templates_;
   std::vector<uint32_t> order_;
   std::array<uint8_t, 1500> pattern_;
-  size_t media_bytes_ = 0;  ///< UDP payload of a media frame
+  size_t media_bytes_ = 0;    ///< UDP payload of a media frame
+  size_t channel_bytes_ = 0;  ///< of it, ChannelData header
   size_t position_ = 0;
   uint64_t round_ = 1;
   uint64_t made_ = 0;

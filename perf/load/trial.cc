@@ -116,6 +116,7 @@ TrialResult TrialRunner::Run(double rate_pps, double seconds) {
 }
 
 bool TrialRunner::RefreshConsent() {
+  if (plan_.is_turn()) return true;
   Drain();
   checker_.Reset();
   uint64_t wanted = 0;
