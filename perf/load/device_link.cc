@@ -80,6 +80,7 @@ Status DeviceLink::InstallKeys(uint32_t call, CallPlan::Side side, const srtp::M
 
 Status DeviceLink::Program(const CallPlan& plan, const srtp::MasterKey& key) {
   SecureRng rng;
+  link_.ReadCounters(0, before_);
   ufrags_.assign(2 * size_t{plan.calls()}, {});
   if (Status sent = Send(abi::CommandType::kRemoveAllFlows, {0, 0, 0, 0}, abi::RemoveAllFlows{}); !sent)
     return sent;
@@ -114,11 +115,17 @@ Status DeviceLink::ProgramRelays(const CallPlan& plan) {
   return AwaitAnswers();
 }
 
-abi::WorkerCounters DeviceLink::Counters() {
-  link_.Poll(MonotonicNow(), *this);
-  abi::WorkerCounters counters;
-  link_.ReadCounters(0, counters);
-  return counters;
+std::string DeviceLink::Drops() {
+  abi::WorkerCounters now;
+  link_.ReadCounters(0, now);
+  std::string text;
+  for (uint32_t n = 0; n < abi::kDropReasonInfoCount; ++n) {
+    const abi::CounterInfo& reason = abi::kDropReasonInfo[n];
+    const uint64_t count = now.drops[reason.id] - before_.drops[reason.id];
+    if (count != 0)
+      text += (text.empty() ? "" : ", ") + std::string(reason.name) + " " + std::to_string(count);
+  }
+  return text;
 }
 
 }  // namespace linegate::load

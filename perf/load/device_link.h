@@ -22,7 +22,8 @@ class DeviceLink final : private link::LinkHandler {
   const std::string& UfragOf(uint32_t call, CallPlan::Side side) const {
     return ufrags_[2 * call + (side == CallPlan::Side::kSecond ? 1 : 0)];
   }
-  abi::WorkerCounters Counters();
+  /// "no_flow 12, bad_tag 3": what the worker has dropped since Program, by reason; empty: nothing.
+  std::string Drops();
 
  private:
   explicit DeviceLink(link::ShmLink link) : link_(std::move(link)), sequence_(link_.first_sequence()) {}
@@ -47,6 +48,7 @@ class DeviceLink final : private link::LinkHandler {
   uint64_t unanswered_ = 0;
   uint64_t refused_ = 0;
   std::vector<std::string> ufrags_;
+  abi::WorkerCounters before_;
 };
 
 }  // namespace linegate::load

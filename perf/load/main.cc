@@ -76,7 +76,7 @@ class Session {
                                 .confirm_seconds = options_.confirm_seconds};
       report.search =
           RateSearch(limits, [&](double rate, double seconds) { return trial(rate, seconds).summary; }).Run();
-      if (report.search.rate_pps <= 0) return report;
+      if (report.search.rate_pps <= 0) return Explained(std::move(report));
       report.loaded = trial(kLatencyShare * report.search.rate_pps, options_.trial_seconds);
       const auto note = [&report](const TrialResult& result) {
         const auto microseconds = [&](double fraction) {
@@ -87,10 +87,15 @@ class Session {
       note(report.loaded);
       for (double share : kCurveShares) note(trial(share * report.search.rate_pps, options_.trial_seconds));
     }
-    return report;
+    return Explained(std::move(report));
   }
 
  private:
+  /// The reasons of what the device dropped go to the operator.
+  Report Explained(Report report) {
+    if (const std::string drops = device_->Drops(); !drops.empty()) Say("the dataplane dropped: " + drops);
+    return report;
+  }
   Status Open() {
     if (Status pinned = PinTo(options_.core); !pinned) return pinned;
     auto pool = drivers::DpdkPool::Create(kBuffers);
