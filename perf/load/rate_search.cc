@@ -6,6 +6,7 @@ namespace linegate::load {
 namespace {
 
 constexpr double kResolution = 0.01;
+constexpr double kLeastShare = 0.05;  // of what a flood passed
 constexpr double kConfirmStep = 0.98;
 constexpr double kZeroLossStep = 0.97;
 constexpr int kMostConfirmations = 8;
@@ -24,11 +25,13 @@ TrialSummary RateSearch::Try(double rate_pps, double seconds, double loss_limit)
 }
 
 double RateSearch::Bisect(double low, double high) {
-  // `low` may be too high already: down until it is not.
-  while (low > 1 && Try(low, limits_.trial_seconds, limits_.loss).loss > limits_.loss) {
+  // `low` may be too high already: down until it is not, or until there is no point in it.
+  const double floor = kLeastShare * low;
+  while (low > floor && Try(low, limits_.trial_seconds, limits_.loss).loss > limits_.loss) {
     high = low;
     low *= 0.7;
   }
+  if (low <= floor) return 0;
   while (high - low > kResolution * high) {
     const double middle = (low + high) / 2;
     (Try(middle, limits_.trial_seconds, limits_.loss).loss > limits_.loss ? high : low) = middle;
