@@ -6,7 +6,7 @@ can move.
 
 Compares with perf/baselines/instructions.json and fails when a scenario needs over 3 % more than there. --update writes
 what was counted: do that together with the change that explains it. Counts belong to a compiler: with another one they are
-printed and not judged."""
+printed and not judged. Exit status: 0 good, 1 over the baseline, 2 nothing could be judged."""
 import argparse
 import json
 import pathlib
@@ -76,6 +76,10 @@ def main(arguments=None):
     if options.update:
         BASELINE.parent.mkdir(exist_ok=True)
         BASELINE.write_text(json.dumps({"compiler": here, "instructions_per_packet": counted}, indent=1) + "\n")
+    if not BASELINE.exists():
+        print("\n".join(f"{name:<16} {value:8.1f}" for name, value in counted.items()))
+        print("instructions.py: there is no baseline yet; --update writes one", file=sys.stderr)
+        return 2
     stored = json.loads(BASELINE.read_text())
     lines, good = judge(counted, stored["instructions_per_packet"], stored["compiler"] == here)
     print("instructions per packet, baseline, change")
