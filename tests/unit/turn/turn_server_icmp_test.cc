@@ -31,7 +31,7 @@ class TurnServerIcmp : public testing::Test {
 
 TEST_F(TurnServerIcmp, IsTellingAboutPermittedPeersOnly) {
   EXPECT_TRUE(Told(id_, kUnreachable).empty());
-  ASSERT_EQ(bench_.Permit(kClient, {"198.51.100.1:1"}), 0);
+  ASSERT_EQ(bench_.Permit(kClient, {"198.51.100.1"}), 0);
   const auto message = Told(id_, kUnreachable);
   const auto view = wire::StunMessageView::Parse(message);
   ASSERT_TRUE(view);
@@ -47,7 +47,7 @@ TEST_F(TurnServerIcmp, IsTellingAboutPermittedPeersOnly) {
 }
 
 TEST_F(TurnServerIcmp, CarriesTheMtu) {
-  ASSERT_EQ(bench_.Permit(kClient, {"198.51.100.1:1"}), 0);
+  ASSERT_EQ(bench_.Permit(kClient, {"198.51.100.1"}), 0);
   const auto message = Told(id_, {kUnreachable.peer, 3, 4, {0, 0, 0x05, 0x00}});
   const auto icmp = wire::StunMessageView::Parse(message)->Find(StunAttribute::kIcmp);
   EXPECT_EQ((*icmp)[3], 4);
@@ -55,7 +55,7 @@ TEST_F(TurnServerIcmp, CarriesTheMtu) {
 }
 
 TEST_F(TurnServerIcmp, UnknownOrEndedAllocationsAreIgnored) {
-  ASSERT_EQ(bench_.Permit(kClient, {"198.51.100.1:1"}), 0);
+  ASSERT_EQ(bench_.Permit(kClient, {"198.51.100.1"}), 0);
   EXPECT_TRUE(Told(AllocationId(99), kUnreachable).empty());
   ASSERT_EQ(bench_.Refresh(kClient, 0), 0);
   EXPECT_TRUE(Told(id_, kUnreachable).empty());

@@ -121,7 +121,7 @@ TEST_F(RelayCommands, ChecksEveryFieldOfAPeer) {
        changed(PeerOf(At("10.90.2.4:1")),
                [](auto& p) { p.shown = SocketAddress::From(At("[fd90:2::2]:1")); })},
       {"channel below the range", CommandStatus::kBadConfig, 2, PeerOf(At("10.90.2.4:1"), 0x3fff)},
-      {"channel above the range", CommandStatus::kBadConfig, 2, PeerOf(At("10.90.2.4:1"), 0x5000)},
+      {"channel above the range", CommandStatus::kBadConfig, 2, PeerOf(At("10.90.2.4:1"), 0x8000)},
       {"channel to no port", CommandStatus::kBadConfig, 2, PeerOf(At("10.90.2.4:0"), 0x4002)},
       {"permission beside the channel", CommandStatus::kDone, 2, PeerOf(kPeer)},
       {"permitted that is no flag", CommandStatus::kBadConfig, 3,
