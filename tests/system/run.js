@@ -18,6 +18,7 @@ import { negotiationCases } from './cases/negotiation.js';
 import { registrarCases } from './cases/registrar.js';
 import { restartCases } from './cases/restart.js';
 import { sipServerCases } from './cases/sip_server.js';
+import { turnCases, turnSipCases } from './cases/turn.js';
 import { watchWire } from './cases/wire.js';
 import { Baresip } from './harness/baresip.js';
 import { Browser } from './harness/browser.js';
@@ -28,7 +29,9 @@ import { renderTable } from './harness/table.js';
 
 const suites = [
   { cases: [...registrarCases, ...negotiationCases, ...firefoxCases], arguments: [], sip: false },
+  { cases: turnCases, arguments: [], sip: false, relay: true },
   { cases: sipServerCases, arguments: ['--sip-server'], sip: true },
+  { cases: turnSipCases, arguments: ['--sip-server'], sip: true, relay: true },
   { cases: restartCases, arguments: ['--sip-server'], sip: true },
 ];
 

@@ -49,6 +49,7 @@ async function betweenNats({ report }, configuration, judge) {
         report({ call: `${who}, ${end.local} to ${end.remote}`, ...end });
       }
       judge(seen);
+      await Promise.all(ends.map((end) => end.close()));
     } finally {
       await Promise.all(engines.map((engine) => engine.close()));
     }

@@ -20,7 +20,12 @@ export class PairEnd {
   constructor(context, page) { Object.assign(this, { context, page }); }
 
   do(method, ...args) { return this.page.evaluate(([name, list]) => window.pair[name](...list), [method, args]); }
-  close() { return this.context.close(); }
+  // With the page, the allocation is given back only when there is a moment for it.
+  async close() {
+    await this.do('close');
+    await sleep(300);
+    await this.context.close();
+  }
 }
 
 // Connects both ends (each description carries all its candidates) and watches them for `seconds`.

@@ -32,6 +32,7 @@
     },
     accept: (answer) => connection.setRemoteDescription(answer),
     connected: (limitMs) => until(`connected (now ${connection.connectionState})`, limitMs, () => connection.connectionState === 'connected'),
+    close: () => connection.close(),
     async stats() {
       const reports = [...(await connection.getStats()).values()];
       const find = (type) => reports.find((report) => report.type === type && (report.kind ?? 'audio') === 'audio') ?? {};

@@ -55,9 +55,8 @@ plain("client_to_client_tls", "two clients over TLS", "-y", "-t", "-S", "-c")
 plain("time_limited", "time-limited credentials made by the client program", "-c", credentials=("-u", "guest", "-W", "lab-secret"))
 
 
-plain("tcp_relay", "relayed TCP (RFC 6062) between two clients", "-T", config="optional")
-plain("dtls", "DTLS, channels", "-S", "-c", config="optional")
-plain("dtls_send", "DTLS, Send and Data indications", "-S", "-s", "-c", config="optional")
+plain("dtls", "DTLS, channels", "-S", "-c")
+plain("dtls_send", "DTLS, Send and Data indications", "-S", "-s", "-c")
 plain("mobility", "mobility (RFC 8016)", "-M", "-c", config="optional")
 
 

@@ -27,7 +27,7 @@ def derived(text, name):
         "lab": [],
         # 32 ports in all, 20 allocations per user.
         "small": [("relay_ports = [49152, 53247]", "relay_ports = [49152, 49183]"), ("[turn]\n", "[turn]\nquota_per_user = 20\n")],
-        "optional": [("[turn]\n", "[turn]\nmobility = true\ntcp_relay = true\ndtls_listen = [\"10.90.1.1:5349\"]\n")],
+        "optional": [("[turn]\n", "[turn]\nmobility = true\n")],
         "nat": [('addresses = ["10.90.1.1", "fd90:1::1"]\n', f'addresses = ["10.90.1.1"]\nadvertise = ["{nat.PUBLIC}"]\n'),
                 ('addresses = ["10.90.1.3", "fd90:1::3"]\n', f'addresses = ["10.90.1.3"]\nadvertise = ["{nat.PUBLIC_OTHER}"]\n'),
                 ('allowed_peers = [', 'allowed_peers = ["198.51.100.0/24", ')],

@@ -37,6 +37,7 @@ class Session:
         self.record, self.inbox, self.peers = [], [], {}
         self.buffer = b""
         self.nonce, self.realm = None, server.realm.encode()
+        self.key = b""  # of the last request
         self.user, self.password = server.user, server.password
         self.relayed = []
         self.allocated = False
@@ -117,8 +118,8 @@ class Session:
             body += stun.attribute("USERNAME", user.encode()) + stun.attribute("REALM", realm) + stun.attribute("NONCE", nonce)
         message = stun.with_length(stun.header(stun.message_type(method, kind), 0, transaction) + body)
         if auth and integrity:
-            key = stun.long_term_key(user, realm.decode(), self.password if password is None else password)
-            message = stun.add_integrity(message, key, integrity)
+            self.key = stun.long_term_key(user, realm.decode(), self.password if password is None else password)
+            message = stun.add_integrity(message, self.key, integrity)
         message = stun.with_length(message + behind)
         if fingerprint or wrong_fingerprint:
             message = stun.add_fingerprint(message, wrong_fingerprint)
@@ -282,7 +283,7 @@ class Session:
             words.append(self.describe_attribute(message, name, value))
         kind = {stun.SUCCESS: "success", stun.ERROR: f"error {message.error()}"}.get(message.kind, f"kind {message.kind}")
         wrong = [text for text, ok in (
-            ("wrong integrity", message.integrity_ok(stun.long_term_key(self.user, self.realm.decode(), self.password))),
+            ("wrong integrity", message.integrity_ok(self.key)),
             ("wrong fingerprint", message.fingerprint_ok())) if ok is False]
         return " ".join([kind, *sorted(words), *wrong])
 
