@@ -134,6 +134,7 @@ if build_preset release; then
   run_ctest release all-but-system -LE system -j "$jobs"
   run_ctest release system -L system
   if [ "$quick" = yes ]; then run_calls release-calls build/release --quick; else run_calls release-calls build/release; fi
+  run_turn release-turn build/release
   sed 's/^hugepages = .*/hugepages = "off"/' scripts/lab.toml >"$results/no-hugepages.toml"
   run_calls without-hugepages build/release --config "$results/no-hugepages.toml" echo
   step "the newcomer's run.sh" node tests/system/newcomer.js
