@@ -40,6 +40,7 @@ class TurnRelay : public testing::Test {
     EXPECT_EQ(SetPeer(bench_, relay, 1, PeerOf(kPeer6, 0x4001)), CommandStatus::kDone);
     EXPECT_EQ(SetPeer(bench_, relay, 2, PeerOf(At("10.90.2.3:0"))), CommandStatus::kDone);
     EXPECT_EQ(SetPeer(bench_, relay, 3, PeerOf(At("[fd90:2::3]:0"))), CommandStatus::kDone);
+    EXPECT_EQ(SetPeer(bench_, relay, 4, PeerOf(At("10.90.2.5:1"), 0x7fff)), CommandStatus::kDone);
     abi::RelayPeer lapsed = PeerOf(At("10.90.2.4:7000"), 0x4002);
     lapsed.permitted = 0;
     EXPECT_EQ(SetPeer(bench_, relay, 31, lapsed), CommandStatus::kDone);
@@ -77,6 +78,13 @@ TEST_F(TurnRelay, CarriesWhatClientsSend) {
       {"ChannelData, IPv4 to IPv6", kClient4, ChannelData(0x4001, data), {}, kRelayed6, kPeer6, data},
       {"ChannelData, IPv6 to IPv4", kClient6, ChannelData(0x4000, data), {}, other_relayed4, kPeer4, data},
       {"ChannelData, IPv6 to IPv6", kClient6, ChannelData(0x4001, data), {}, other_relayed6, kPeer6, data},
+      {"channel of RFC 5766 that RFC 8656 leaves out",
+       kClient4,
+       ChannelData(0x7fff, data),
+       {},
+       kRelayed4,
+       At("10.90.2.5:1"),
+       data},
       {"ChannelData without data", kClient4, ChannelData(0x4000, nothing), {}, kRelayed4, kPeer4, nothing},
       {"ChannelData with padding", kClient4, ChannelData(0x4000, data, 2), {}, kRelayed4, kPeer4, data},
       {"Send, IPv4 to IPv4",
