@@ -34,7 +34,7 @@ def relay_lost_nothing(steady):
     require(sent > 50 and lost == 0, f"the relay that was there before lost {lost} of {sent} packets")
 
 
-@case("allocate_flood", "Allocate from 100,000 sources without credentials: memory flat, relays lose nothing")
+@case("allocate_flood", "Allocate from 100,000 sources without credentials: memory flat, relays lose nothing", config="attacks")
 def _():
     with contextlib.closing(Flood()) as flood:
         flood.send(allocate_requests(5000), 20000)  # what is grown once, at first use, is grown now
@@ -47,7 +47,7 @@ def _():
     nothing_left()
 
 
-@case("wrong_password_flood", "wrong passwords from one source: 401 is rate-limited, relays lose nothing")
+@case("wrong_password_flood", "wrong passwords from one source: 401 is rate-limited, relays lose nothing", config="attacks")
 def _():
     with SteadyRelay() as steady, lab.more_client_addresses(1) as [source]:
         with contextlib.closing(Session(LINEGATE, source)) as guesser, memory_is_flat(512):
@@ -89,7 +89,7 @@ def every_kind_of_message(session, peer):
     yield stun.channel_data(0x4000, b"hello")
 
 
-@case("truncations", "every truncation of every kind of message: no effect, no answer, nothing lost")
+@case("truncations", "every truncation of every kind of message: no effect, no answer, nothing lost", config="attacks")
 def _():
     with SteadyRelay() as steady, client() as session:
         succeeded(session.allocate(), "Allocate")
@@ -114,8 +114,9 @@ def _():
 class Churner:
     """One five-tuple that allocates, binds, refreshes and deletes, again and again; a machine of one pending request."""
 
-    def __init__(self, source, rounds):
+    def __init__(self, source, rounds, reserves):
         self.session, self.rounds, self.step = Session(LINEGATE, source), rounds, 0
+        self.reserves = reserves  # once; an account may have few more reservations than allocations
         self.done, self.failures, self.relayed = 0, [], set()
         self.session.challenge()
         self.sent_at, self.message = 0.0, None
@@ -125,7 +126,7 @@ class Churner:
         session, peer = self.session, (lab.PEER, 9)
         self.transaction = stun.new_transaction()
         method, attributes = (
-            (ALLOCATE, [stun.transport(), *([stun.even_port(True)] if self.done % 7 == 0 else [])]),
+            (ALLOCATE, [stun.transport(), *([stun.even_port(self.reserves and self.done == 0)] if self.done % 7 == 0 else [])]),
             (CHANNEL_BIND, [stun.channel(0x4000 + self.done % 0x1000), session.peer_attribute(peer)]),
             (REFRESH, [stun.lifetime(900)]),
             (REFRESH, [stun.lifetime(0)]))[self.step]
@@ -156,10 +157,10 @@ class Churner:
             self.send()  # the very same bytes, as RFC 8489 wants a retransmission
 
 
-@case("churn", "10,000 rounds of Allocate, ChannelBind, Refresh and delete leave nothing")
+@case("churn", "10,000 rounds of Allocate, ChannelBind, Refresh and delete leave nothing", config="attacks")
 def _():
     with lab.more_client_addresses(50) as sources:
-        churners = [Churner(source, 200) for source in sources]
+        churners = [Churner(source, 200, reserves=n < 5) for n, source in enumerate(sources)]
         deadline = time.monotonic() + 60
         sockets = {one.session.socket: one for one in churners}
         half = None
@@ -181,7 +182,7 @@ def _():
     nothing_left(35)  # a port reserved for its token lives 30 s (RFC 8656 section 7.2)
 
 
-@case("unbound_channels", "20,000 ChannelData on channels that nobody bound: counted, nothing relayed")
+@case("unbound_channels", "20,000 ChannelData on channels that nobody bound: counted, nothing relayed", config="attacks")
 def _():
     with SteadyRelay() as steady, client() as session:
         succeeded(session.allocate(), "Allocate")
@@ -199,7 +200,7 @@ def _():
     nothing_left()
 
 
-@case("lying_lengths", "length fields that lie, over UDP, TCP and TLS")
+@case("lying_lengths", "length fields that lie, over UDP, TCP and TLS", config="attacks")
 def _():
     with SteadyRelay() as steady, memory_is_flat(2048):
         with client() as session:
@@ -239,7 +240,7 @@ def closed_by_server(connections):
 SLOW_LIMIT_S = 16  # one complete message within 10 s, TLS included
 
 
-@case("slow_loris", "300 connections that send next to nothing: others are served, these are closed")
+@case("slow_loris", "300 connections that send next to nothing: others are served, these are closed", config="attacks")
 def _():
     begun = stun.header(3, 400, b"slow loris!!")
     with SteadyRelay("tcp") as steady, memory_is_flat(16384):
@@ -265,7 +266,7 @@ def drip(connections, start):
     return time.monotonic() > start
 
 
-@case("handshake_only", "100 TLS connections that shake hands and say nothing: others are served")
+@case("handshake_only", "100 TLS connections that shake hands and say nothing: others are served", config="attacks")
 def _():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -278,7 +279,7 @@ def _():
     nothing_left()
 
 
-@case("slow_reader", "a TCP client that reads nothing of 20 MB: memory bounded, others lose nothing")
+@case("slow_reader", "a TCP client that reads nothing of 20 MB: memory bounded, others lose nothing", config="attacks")
 def _():
     with SteadyRelay("tcp") as steady, client("tcp") as lazy:
         succeeded(lazy.allocate(), "Allocate")

@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import lab
-from cases import case, nothing_left, require
+from cases import case, clients_are_done, require
 from clients import uclient
 
 PUBLIC, PUBLIC_OTHER, OUTSIDE = "198.51.100.10", "198.51.100.11", "198.51.100.2"
@@ -12,10 +12,12 @@ PUBLIC, PUBLIC_OTHER, OUTSIDE = "198.51.100.10", "198.51.100.11", "198.51.100.2"
 RULES = f"""table ip one_to_one {{
   chain in {{ type nat hook prerouting priority dstnat;
     iifname "lgo1" ip daddr {PUBLIC} dnat to 10.90.1.1
-    iifname "lgo1" ip daddr {PUBLIC_OTHER} dnat to 10.90.1.3 }}
+    iifname "lgo1" ip daddr {PUBLIC_OTHER} dnat to 10.90.1.3
+  }}
   chain out {{ type nat hook postrouting priority srcnat;
     oifname "lgo1" ip saddr 10.90.1.1 snat to {PUBLIC}
-    oifname "lgo1" ip saddr 10.90.1.3 snat to {PUBLIC_OTHER} }}
+    oifname "lgo1" ip saddr 10.90.1.3 snat to {PUBLIC_OTHER}
+  }}
 }}"""
 
 
@@ -65,7 +67,7 @@ def _():
         finally:
             peer.kill()
             peer.wait()
-        said = lab.run("out", "turnutils_stunclient", "-f", PUBLIC, timeout=20).stdout
+        said = lab.run("out", "timeout", "3", "turnutils_stunclient", "-f", PUBLIC, timeout=20).stdout
         require(f"Other addr: : {PUBLIC_OTHER}:" in said, f"OTHER-ADDRESS: {said}")
         require(f"UDP reflexive addr: {OUTSIDE}:" in said, f"reflexive address: {said}")
-    nothing_left(8)
+    clients_are_done(8)

@@ -25,6 +25,7 @@ def derived(text, name):
     """The lab's configuration with what a case needs changed."""
     changes = {
         "lab": [],
+        "attacks": [],  # a gateway of their own: what the clients abandoned lives out its time on the other
         # 32 ports in all, 20 allocations per user.
         "small": [("relay_ports = [49152, 53247]", "relay_ports = [49152, 49183]"), ("[turn]\n", "[turn]\nquota_per_user = 20\n")],
         "optional": [("[turn]\n", "[turn]\nmobility = true\n")],

@@ -77,9 +77,8 @@ class Session:
                 whole = self.take_from_stream()
                 if whole is not None:
                     return whole
-            left = deadline - time.monotonic()
-            ready = getattr(self.socket, "pending", lambda: 0)() or (
-                left > 0 and select.select([self.socket], [], [], left)[0])
+            left = max(0.0, deadline - time.monotonic())
+            ready = getattr(self.socket, "pending", lambda: 0)() or select.select([self.socket], [], [], left)[0]
             if not ready:
                 return None
             try:

@@ -115,6 +115,10 @@ runtime_directory = "{runtime}"
 hugepages = "{hugepages}"
 workers = {workers}
 xdp_mode = "{mode}"
+# The test asks faster than a stranger may.
+[stun]
+requests_per_second_per_source = 0
+
 [[realm]]
 name = "test"
 interface = "{interface}"
