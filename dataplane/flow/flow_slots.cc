@@ -106,7 +106,6 @@ bool FlowSlots::IngressIsSound(const abi::FlowRef& ref, const abi::Ingress& ingr
 bool FlowSlots::EgressIsSound(const abi::Egress& egress) const {
   // A leg whose partner has not answered yet: its checks and its DTLS are served, its media goes nowhere.
   if (egress.kind == abi::SideKind::kNone) return true;
-  if (egress.kind == abi::SideKind::kNone) return true;  // not joined with another leg yet
   if (egress.kind == abi::SideKind::kWebRtc) return egress.dscp <= 63;
   if (egress.kind != abi::SideKind::kRtp || egress.dscp > 63 || !IsFlag(egress.rtcp_mux)) return false;
   for (uint32_t c = 0; c < 2; ++c) {
