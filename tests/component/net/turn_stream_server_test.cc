@@ -69,6 +69,12 @@ class TurnStreamServerTest : public ::testing::Test, public TurnStreamHandler {
     return OnMain([&] { return server_->counters(); });
   }
 
+  void WaitForConnection() {
+    const TimePoint deadline = MonotonicNow() + seconds(5);
+    while (OnMain([&] { return server_->connection_count(); }) == 0 && MonotonicNow() < deadline) {
+    }
+  }
+
   /// Sends everything back: STUN as an answer, ChannelData as relayed data.
   void OnStreamMessage(const turn::TurnClient& client, const turn::StreamFrame& frame) override {
     client_ = client;
@@ -156,7 +162,10 @@ TEST_F(TurnStreamServerTest, ClientThatLeavesIsReportedOnce) {
 
 TEST_F(TurnStreamServerTest, ClientThatNeverSpokeIsNotReported) {
   Start();
-  { TcpClient client(tcp_); }
+  {
+    TcpClient client(tcp_);
+    WaitForConnection();  // or there would be nothing to close yet
+  }
   EXPECT_EQ(CountersOnceIdle().connections_closed, 1u);
   EXPECT_TRUE(WaitForClosed(0).empty());
 }
