@@ -240,7 +240,7 @@ run_lab() {
   trap '"$root/scripts/lab.sh" down' EXIT
   trap 'exit 1' INT TERM HUP
   "$root/scripts/lab.sh" down
-  node "$root/tests/system/run.js" --json "$root/build/lab-report.json" || status=$?
+  node "$root/tests/system/run.js" --calls --json "$root/build/lab-report.json" || status=$?
   exit "$status"
 }
 

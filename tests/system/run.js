@@ -1,10 +1,11 @@
 // Places the lab's calls with one headless Chromium and baresip.
 //
-//   node tests/system/run.js [--list] [--quick] [--json FILE] [--config FILE] [--verbose]
+//   node tests/system/run.js [--list] [--quick] [--calls] [--json FILE] [--config FILE] [--verbose]
 //       [--wss URL] [CASE...]
 //
 // Without names every case runs, and the packets of each suite are judged at its end. Brings the lab up in the form a
-// case needs and leaves it up (scripts/lab.sh down). --quick: without the call of 100 s. --config FILE: instead of the
+// case needs and leaves it up (scripts/lab.sh down). --quick: without the call of 100 s. --calls: the calls of Chromium
+// and baresip alone, without relays and Firefox. --config FILE: instead of the
 // lab's own configuration. --wss URL: another gateway than ours listens there, in a lab brought up by hand; linegatectl
 // is not asked then. The last line is PASS or FAIL, the exit status says the same.
 import fs from 'node:fs';
@@ -67,7 +68,7 @@ async function takeTurn() {
 
 async function main() {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: {
-    list: { type: 'boolean' }, quick: { type: 'boolean' }, json: { type: 'string' }, verbose: { type: 'boolean' },
+    list: { type: 'boolean' }, quick: { type: 'boolean' }, calls: { type: 'boolean' }, json: { type: 'string' }, verbose: { type: 'boolean' },
     wss: { type: 'string' }, config: { type: 'string' } } });
   const known = suites.flatMap((suite) => suite.cases);
   if (values.list) {
@@ -76,7 +77,9 @@ async function main() {
   }
   const unknown = positionals.filter((name) => !known.some((one) => one.name === name));
   if (unknown.length > 0) throw new Error(`no such case: ${unknown.join(', ')} (--list shows them)`);
-  const wanted = (one) => (positionals.length > 0 ? positionals.includes(one.name) : !(values.quick && one.beside));
+  const beyondCalls = (one) => firefoxCases.includes(one) || suites.some((suite) => suite.relay && suite.cases.includes(one));
+  const wanted = (one) => (positionals.length > 0 ? positionals.includes(one.name)
+    : !(values.quick && one.beside) && !(values.calls && beyondCalls(one)));
 
   await takeTurn();
   const first = suites.find((suite) => suite.cases.some(wanted));
