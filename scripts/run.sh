@@ -225,10 +225,14 @@ serve() {
   write_config
   start_gateway "$run" "$namespace" "$run/linegate.toml" || fail "Linegate did not start"
   print_welcome
-  while running "$run" dataplane && running "$run" controlplane; do
+  # From here on a signal only says so: bash 5.2 may lose its way when a trap exits in the middle of a $(...).
+  local stopping=no
+  trap 'stopping=yes' INT TERM HUP
+  while [ "$stopping" = no ] && running "$run" dataplane && running "$run" controlplane; do
     sleep 1 &
     wait $! || true
   done
+  [ "$stopping" = no ] || exit 0
   tail -n 20 "$run"/log/*.log >&2
   fail "a process of Linegate has ended; its log is above"
 }
