@@ -15,7 +15,7 @@ bool SameConfig(const abi::FlowConfig& a, const abi::FlowConfig& b) {
 bool SameKey(const srtp::MasterKey& a, const srtp::MasterKey& b) {
   return a.profile == b.profile && a.key.view().size() == b.key.view().size() &&
          a.salt.view().size() == b.salt.view().size() && ConstantTimeEqual(a.key.view(), b.key.view()) &&
-         ConstantTimeEqual(a.salt.view(), b.salt.view());
+         ConstantTimeEqual(a.salt.view(), b.salt.view()) && a.mki == b.mki;
 }
 
 }  // namespace
@@ -162,6 +162,9 @@ FlowCommand FlowCommandQueue::Build(const Flow& flow, FlowCommandType type, uint
   command.salt_bytes = uint8_t(key.salt.view().size());
   std::memcpy(command.key, key.key.view().data(), key.key.view().size());
   std::memcpy(command.salt, key.salt.view().data(), key.salt.view().size());
+  static_assert(sizeof command.mki == srtp::kMaxMkiBytes);
+  command.mki_bytes = key.mki.length;
+  std::memcpy(command.mki, key.mki.bytes, sizeof command.mki);
   return command;
 }
 

@@ -10,7 +10,7 @@ enum class CommandType : uint32_t {
   kProgramFlow = 0x01,  ///< create or replace: ProgramFlow
   kInstallKeys =
       0x02,  ///< InstallKeys; the worker copies the key and wipes the ring record. kSend: after the flow was
-             ///< programmed with the WebRTC leg as its egress and `reverse`
+             ///< programmed with the encrypted leg as its egress and `reverse`
   kRemoveFlow = 0x03,  ///< RemoveFlow; unknown generation: done, nothing to do
   kRemoveAllFlows =
       0x04,              ///< RemoveAllFlows: a control plane that knows no calls starts clean; relays go, too
@@ -39,10 +39,11 @@ struct InstallKeys {
   KeyUse use = KeyUse::kReceive;
   uint8_t key_bytes = 0;
   uint8_t salt_bytes = 0;
-  uint8_t reserved = 0;
-  uint16_t profile = 0;  ///< srtp::Profile
+  uint8_t mki_bytes = 0;  ///< 0: packets carry no MKI
+  uint16_t profile = 0;   ///< srtp::Profile
   uint8_t key[32] = {};
   uint8_t salt[14] = {};
+  uint8_t mki[8] = {};
   uint8_t padding[4] = {};
 };
 
@@ -70,6 +71,6 @@ struct RemoveRelay {
 };
 static_assert(sizeof(ProgramRelay) == 128 && sizeof(SetRelayPeer) == 88 && sizeof(RemoveRelay) == 24);
 
-static_assert(sizeof(ProgramFlow) == 536 && sizeof(InstallKeys) == 80 && sizeof(RemoveFlow) == 24);
+static_assert(sizeof(ProgramFlow) == 536 && sizeof(InstallKeys) == 88 && sizeof(RemoveFlow) == 24);
 
 }  // namespace linegate::abi

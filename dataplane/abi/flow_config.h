@@ -31,7 +31,8 @@ struct Ingress {
   uint8_t latch =
       0;  ///< kRtp: 1 = learn the source from the first valid packet instead of expecting the SDP's
   uint8_t rtcp_mux = 0;  ///< kRtp: RTCP arrives on the RTP port; kWebRtc: always 1
-  uint8_t reserved = 0;
+  uint8_t srtp =
+      0;  ///< kRtp: 1 = packets are SRTP and SRTCP under the leg's keys (SDES); kWebRtc: they are anyway
   /// kWebRtc: the shared port's IPv4 and IPv6 address (either may be absent). kRtp: our RTP and RTCP address.
   SocketAddress local[2];
   /// kRtp: where RTP and RTCP must come from (SDP c=/m=, a=rtcp). Port or address absent: nothing is accepted.
@@ -45,7 +46,7 @@ struct Egress {
   SideKind kind = SideKind::kNone;
   uint8_t rtcp_mux = 0;
   uint8_t dscp = 0;
-  uint8_t reserved = 0;
+  uint8_t srtp = 0;  ///< kRtp: 1 = sent as SRTP and SRTCP (SDES); kWebRtc: they are anyway
   /// kRtp: our RTP and RTCP source address. kWebRtc: absent; source and destination follow the leg's selected path,
   /// which the opposite flow (`reverse`) reports.
   SocketAddress local[2];
@@ -53,6 +54,10 @@ struct Egress {
   NextHop next_hop;         ///< kRtp; for kWebRtc the path's own
 };
 static_assert(sizeof(Egress) == 96);
+
+/// Whether what arrives, or leaves, is under keys.
+inline bool IsEncrypted(const Ingress& side) { return side.kind == SideKind::kWebRtc || side.srtp != 0; }
+inline bool IsEncrypted(const Egress& side) { return side.kind == SideKind::kWebRtc || side.srtp != 0; }
 
 struct PayloadMapping {
   uint8_t from = 0;  ///< RTP payload type as received

@@ -50,9 +50,11 @@ struct KeyMaterial {
   uint8_t salt_bytes = 0;
   uint8_t key[32] = {};
   uint8_t salt[14] = {};
-  uint8_t reserved[2] = {};
+  uint8_t mki_bytes = 0;  ///< 0: packets carry no MKI
+  uint8_t reserved = 0;
+  uint8_t mki[8] = {};
 };
-static_assert(sizeof(KeyMaterial) == 56);
+static_assert(sizeof(KeyMaterial) == 64);
 
 /// One source that we receive: its replay lists (RFC 3711 section 3.3.2).
 struct ReceiveSource {
@@ -161,7 +163,7 @@ static_assert(sizeof(ReflectState) == 20);
 
 inline constexpr uint32_t kReceiveSources = 4;
 
-/// 1,856 bytes: 508 of configuration, 112 of master keys, 744 of SRTP numbering, 368 of ICE path and egress, the rest life,
+/// 1,856 bytes: 508 of configuration, 128 of master keys, 744 of SRTP numbering, 368 of ICE path and egress, the rest life,
 /// latched sources and padding. Both directions of a call: 2.6 KiB apart from configuration.
 struct alignas(64) FlowSlot {
   uint64_t life = 0;
@@ -189,8 +191,8 @@ struct alignas(64) FlowSlot {
 static_assert(sizeof(FlowSlot) == 1856);
 // A dataplane of the same ABI version takes over the slots of the one before it.
 static_assert(offsetof(FlowSlot, config) == 84 && offsetof(FlowSlot, receive_key) == 592 &&
-              offsetof(FlowSlot, receive) == 704 && offsetof(FlowSlot, transmit) == 992 &&
-              offsetof(FlowSlot, ice) == 1448 && offsetof(FlowSlot, egress) == 1696);
+              offsetof(FlowSlot, receive) == 720 && offsetof(FlowSlot, transmit) == 1008 &&
+              offsetof(FlowSlot, ice) == 1464 && offsetof(FlowSlot, egress) == 1712);
 static_assert(std::is_trivially_copyable_v<FlowSlot> && std::is_standard_layout_v<FlowSlot>);
 
 }  // namespace linegate::abi

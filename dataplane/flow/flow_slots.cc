@@ -42,7 +42,7 @@ abi::FlowSlot* FlowSlots::Live(const abi::FlowRef& ref) const {
 uint32_t FlowSlots::SendSlotOf(uint32_t flow) const {
   const abi::FlowRef& reverse = slots_[flow].config.reverse;
   const abi::FlowSlot* leg = Live(reverse);
-  return leg != nullptr && leg->config.ingress.kind == abi::SideKind::kWebRtc ? reverse.index : flow;
+  return leg != nullptr ? reverse.index : flow;
 }
 
 const abi::FlowSlot* FlowSlots::FindByUfrag(std::string_view ufrag, uint32_t* index, uint32_t* set) const {
@@ -79,7 +79,7 @@ bool FlowSlots::IsRtpPort(const abi::SocketAddress& address) const {
 }
 
 bool FlowSlots::IngressIsSound(const abi::FlowRef& ref, const abi::Ingress& ingress) const {
-  if (!IsFlag(ingress.latch) || !IsFlag(ingress.rtcp_mux)) return false;
+  if (!IsFlag(ingress.latch) || !IsFlag(ingress.rtcp_mux) || !IsFlag(ingress.srtp)) return false;
   if (ingress.kind == abi::SideKind::kRtp) {
     if (!IsOurs(ingress.local[0], LocalPortKind::kRtp)) return false;
     return ingress.rtcp_mux != 0 || ingress.local[1].family == 0 ||
@@ -106,6 +106,7 @@ bool FlowSlots::IngressIsSound(const abi::FlowRef& ref, const abi::Ingress& ingr
 bool FlowSlots::EgressIsSound(const abi::Egress& egress) const {
   // A leg whose partner has not answered yet: its checks and its DTLS are served, its media goes nowhere.
   if (egress.kind == abi::SideKind::kNone) return true;
+  if (!IsFlag(egress.srtp)) return false;
   if (egress.kind == abi::SideKind::kWebRtc) return egress.dscp <= 63;
   if (egress.kind != abi::SideKind::kRtp || egress.dscp > 63 || !IsFlag(egress.rtcp_mux)) return false;
   for (uint32_t c = 0; c < 2; ++c) {

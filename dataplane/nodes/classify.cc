@@ -88,6 +88,8 @@ void ClassifyRtp(PacketBatch& batch, size_t i, NodeContext& context) {
       wire::ClassifyPayload(meta.payload_view()) == PayloadClass::kRtcp) {
     meta.component = 1;
   }
+  if (context.slots[match.flow].config.ingress.srtp != 0)
+    return batch.SetRoute(i, meta.component == 1 ? Route::kSrtcp : Route::kSrtp);
   batch.SetRoute(i, meta.component == 1 ? Route::kRtcp : Route::kRtp);
 }
 

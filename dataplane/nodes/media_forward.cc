@@ -22,7 +22,7 @@ bool MakeTone(PacketMeta& meta, const abi::FlowConfig& config, uint32_t timestam
   return true;
 }
 
-/// Sends to the component's target, through the cipher if that is a WebRTC leg.
+/// Sends to the component's target, through the cipher if that leg is encrypted.
 void Dispatch(PacketBatch& batch, size_t i, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
   const EgressTarget& target = context.runtime[meta.flow].egress[meta.component];
@@ -31,7 +31,7 @@ void Dispatch(PacketBatch& batch, size_t i, NodeContext& context) {
   meta.out = &target.headers;
   meta.out_port = target.port_id;
   meta.internal = target.internal;
-  if (context.slots[meta.flow].config.egress.kind == abi::SideKind::kWebRtc) {
+  if (IsEncrypted(context.slots[meta.flow].config.egress)) {
     batch.protect.Add(i);
     return;
   }
@@ -66,7 +66,7 @@ void ForwardRtcp(PacketBatch& batch, size_t i, NodeContext& context) {
   }
   if (config.send_rtcp == 0) return context.Drop(meta, DropReason::kMediaDisabled);
   const abi::FlowSlot& slot = context.slots[meta.flow];
-  if (config.ingress.kind == abi::SideKind::kWebRtc && AnyRenumbered(slot.transmit.sources)) [[unlikely]] {
+  if (IsEncrypted(config.ingress) && AnyRenumbered(slot.transmit.sources)) [[unlikely]] {
     TranslateReports(meta.mutable_payload(), slot.transmit.sources);
   }
   Dispatch(batch, i, context);

@@ -1,5 +1,6 @@
 #include "dataplane/nodes/flow_accounting.h"
 #include "dataplane/nodes/media_receive.h"
+#include "dataplane/nodes/rtp_source.h"
 #include "dataplane/wire/rtcp_packet.h"
 #include "dataplane/wire/rtp_header.h"
 
@@ -7,22 +8,6 @@ namespace linegate::nodes {
 namespace {
 
 using abi::DropReason;
-
-/// Which source address counts: with rtcp-mux RTCP comes from where RTP comes from (RFC 5761).
-size_t SourceIndex(const abi::FlowSlot& slot, const PacketMeta& meta) {
-  return slot.config.ingress.rtcp_mux != 0 ? 0 : meta.component;
-}
-
-bool StillToLearn(const abi::FlowSlot& slot, size_t source) {
-  return slot.config.ingress.latch != 0 && (slot.latched & (1u << source)) == 0;
-}
-
-void Learn(abi::FlowSlot& slot, FlowRuntime& runtime, size_t source, const Endpoint& from) {
-  slot.source[source] = abi::SocketAddress::From(from);
-  abi::StoreBarrier();
-  slot.latched = uint16_t(slot.latched | (1u << source));
-  runtime.expected[source] = from;
-}
 
 /// What srtp_protect needs of the leg at the other end.
 void PrefetchSendSlot(uint32_t flow, NodeContext& context) {
@@ -40,10 +25,8 @@ void ReceiveOne(PacketBatch& batch, size_t i, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
   abi::FlowSlot& slot = context.slots[meta.flow];
   FlowRuntime& runtime = context.runtime[meta.flow];
-  const size_t source = SourceIndex(slot, meta);
-  const bool learn = StillToLearn(slot, source);
-  if (!learn && meta.frame.source != runtime.expected[source])
-    return context.Drop(meta, DropReason::kWrongSource);
+  const RtpSource source = RtpSource::Of(meta, slot, runtime);
+  if (!source.allowed) return context.Drop(meta, DropReason::kWrongSource);
   if (meta.component == 0) {
     const auto header = wire::RtpHeaderView::Parse(meta.payload_view());
     if (!header) return context.Drop(meta, DropReason::kBadRtp);
@@ -55,8 +38,8 @@ void ReceiveOne(PacketBatch& batch, size_t i, NodeContext& context) {
     }
     RecordRtcp(meta, context);
   }
-  if (learn) [[unlikely]]
-    Learn(slot, runtime, source, meta.frame.source);
+  if (source.learns) [[unlikely]]
+    source.Learn(meta, slot, runtime);
   batch.clear.Add(i);
 }
 

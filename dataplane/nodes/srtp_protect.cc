@@ -87,7 +87,8 @@ bool NumberRtcp(PacketMeta& meta, abi::FlowSlot& keys, CryptoJob& job, NodeConte
   return true;
 }
 
-void Fill(PacketBatch& batch, size_t i, JobBurst& burst, NodeContext& context) {
+/// `any_mki` is set if the packet's leg has an MKI.
+void Fill(PacketBatch& batch, size_t i, JobBurst& burst, bool& any_mki, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
   const uint32_t holder = context.slots.SendSlotOf(meta.flow);
   abi::FlowSlot& keys = context.slots[holder];
@@ -100,7 +101,21 @@ void Fill(PacketBatch& batch, size_t i, JobBurst& burst, NodeContext& context) {
   job.packet = meta.payload;
   job.length = meta.payload_bytes;
   job.capacity = uint32_t(batch.capacity(i));
+  if (const srtp::MkiCodec* mki = context.runtime[holder].send_mki.get()) [[unlikely]] {
+    job.capacity -= std::min(job.capacity, mki->bytes());
+    any_mki = true;
+  }
   burst.Add(i, job);
+}
+
+/// Legs with an MKI are few; a batch without one does not look for them.
+[[gnu::noinline]] void InsertMkis(const PacketBatch& batch, JobBurst& burst, const NodeContext& context) {
+  for (size_t j = 0; j < burst.count; ++j) {
+    CryptoJob& job = burst.jobs[j];
+    const uint32_t holder = context.slots.SendSlotOf(batch.meta[burst.positions[j]].flow);
+    const srtp::MkiCodec* mki = context.runtime[holder].send_mki.get();
+    if (mki != nullptr && job.status == JobStatus::kDone) mki->Insert(job.packet, job.length, job.kind);
+  }
 }
 
 }  // namespace
@@ -108,11 +123,14 @@ void Fill(PacketBatch& batch, size_t i, JobBurst& burst, NodeContext& context) {
 void SrtpProtect(PacketBatch& batch, NodeContext& context) {
   if (batch.protect.count == 0) return;
   JobBurst burst;
-  for (const uint8_t i : batch.protect) Fill(batch, i, burst, context);
+  bool any_mki = false;
+  for (const uint8_t i : batch.protect) Fill(batch, i, burst, any_mki, context);
   if (burst.count == 0) return;
   // Every index chosen above stands in its slot before the first packet is encrypted.
   abi::StoreBarrier();
   context.transform.Protect(burst.span());
+  if (any_mki) [[unlikely]]
+    InsertMkis(batch, burst, context);
   for (size_t j = 0; j < burst.count; ++j) {
     PacketMeta& meta = batch.meta[burst.positions[j]];
     if (burst.jobs[j].status != JobStatus::kDone) {  // its index is spent

@@ -38,6 +38,7 @@ struct ProfileTraits {
 inline constexpr size_t kMaxKeyBytes = 32;
 inline constexpr size_t kMaxSaltBytes = 14;
 /// Largest growth of a packet by protection: SRTCP with a 16-byte tag and the 4-byte index word.
+/// An MKI comes on top (MkiCodec).
 inline constexpr size_t kMaxOverheadBytes = 20;
 
 /// nullopt for a value that is not one of the profiles above or for kNone.

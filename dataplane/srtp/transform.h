@@ -10,11 +10,22 @@
 
 namespace linegate::srtp {
 
+/// Longer Master Key Identifiers are not served: RFC 4568 section 6.1 allows 128 bytes, nobody is known to use more than 4.
+inline constexpr size_t kMaxMkiBytes = 8;
+
+/// Master Key Identifier (RFC 3711 section 3.1): says in each packet which master key it is under. Not secret.
+struct Mki {
+  uint8_t length = 0;  ///< 0: packets carry none
+  uint8_t bytes[kMaxMkiBytes] = {};
+  friend bool operator==(const Mki&, const Mki&) = default;
+};
+
 /// Master key and salt of one direction of one leg (RFC 3711 section 3.2.1).
 struct MasterKey {
   Profile profile = Profile::kNone;
   SecretBytes<kMaxKeyBytes> key;
   SecretBytes<kMaxSaltBytes> salt;
+  Mki mki;  ///< the engine does not look at it: see MkiCodec
 };
 
 enum class Direction : uint8_t { kProtect, kUnprotect };

@@ -32,6 +32,14 @@ srtp::MasterKey MasterKeyOf(const abi::KeyMaterial& material) {
   return key;
 }
 
+srtp::MkiCodec MkiOf(const abi::KeyMaterial& material) {
+  static_assert(sizeof material.mki == srtp::kMaxMkiBytes);
+  srtp::Mki mki;
+  mki.length = std::min<uint8_t>(material.mki_bytes, srtp::kMaxMkiBytes);
+  std::copy_n(material.mki, mki.length, mki.bytes);
+  return srtp::MkiCodec(mki, srtp::Profile(material.profile));
+}
+
 bool IsRepeat(const abi::FlowSlot& slot, const abi::CommandHeader& header) {
   return header.sequence != 0 && slot.command_sequence == header.sequence;
 }
@@ -57,6 +65,8 @@ void ResetNumbering(abi::FlowSlot& slot, abi::KeyUse use) {
 }  // namespace
 
 bool CommandDrain::Run() {
+  if (!with_old_key_.empty()) [[unlikely]]
+    ForgetOldKeys();
   if (commands_.empty()) return false;
   // An unanswered command is worse than a late one.
   constexpr uint32_t kAnswerBytes = kLimitPerTurn * (sizeof(abi::RecordHeader) + sizeof(abi::CommandDone));
@@ -197,12 +207,12 @@ CommandStatus CommandDrain::Install(const abi::InstallKeys& command) {
   const auto traits = srtp::TraitsOf(srtp::Profile(command.profile));
   const bool known_use = command.use == abi::KeyUse::kReceive || command.use == abi::KeyUse::kSend;
   if (!traits || !known_use || command.key_bytes != traits->key_bytes ||
-      command.salt_bytes != traits->salt_bytes) {
+      command.salt_bytes != traits->salt_bytes || command.mki_bytes > sizeof command.mki) {
     return CommandStatus::kKeyRefused;
   }
   const bool receive = command.use == abi::KeyUse::kReceive;
   // A send key belongs to the leg at the other end (SendSlotOf): the flow has to be joined with it first.
-  if (!receive && slot->config.egress.kind != abi::SideKind::kWebRtc) return CommandStatus::kBadConfig;
+  if (!receive && !IsEncrypted(slot->config.egress)) return CommandStatus::kBadConfig;
   abi::KeyMaterial material;
   material.installed = 1;
   material.profile = command.profile;
@@ -210,6 +220,8 @@ CommandStatus CommandDrain::Install(const abi::InstallKeys& command) {
   material.salt_bytes = command.salt_bytes;
   std::copy_n(command.key, material.key_bytes, material.key);
   std::copy_n(command.salt, material.salt_bytes, material.salt);
+  material.mki_bytes = command.mki_bytes;
+  std::copy_n(command.mki, material.mki_bytes, material.mki);
   const uint32_t holder = receive ? ref.index : context_.slots.SendSlotOf(ref.index);
   abi::FlowSlot& keys = context_.slots[holder];
   abi::KeyMaterial& stored = receive ? keys.receive_key : keys.send_key;
@@ -224,6 +236,7 @@ CommandStatus CommandDrain::Install(const abi::InstallKeys& command) {
       Wipe(&material, sizeof material);
       return CommandStatus::kKeyRefused;
     }
+    if (receive) KeepOldKey(holder);
     stored.installed = 0;
     abi::StoreBarrier();
     ResetNumbering(keys, command.use);
@@ -234,10 +247,52 @@ CommandStatus CommandDrain::Install(const abi::InstallKeys& command) {
     stored.installed = installed;
     context = std::move(*made);
   }
+  stored.mki_bytes = material.mki_bytes;
+  std::copy_n(material.mki, sizeof stored.mki, stored.mki);
+  ApplyMki(holder, command.use);
   slot->command_sequence = command.header.sequence;
   slot->command_status = uint32_t(CommandStatus::kDone);
   Wipe(&material, sizeof material);
   return CommandStatus::kDone;
+}
+
+/// What is under way under the key that goes is still accepted for a while. Pre: the key in force is the old one.
+void CommandDrain::KeepOldKey(uint32_t index) {
+  FlowRuntime& runtime = context_.runtime[index];
+  if (runtime.receive_context == nullptr) return;
+  if (runtime.receive_extras == nullptr) runtime.receive_extras = std::make_unique<nodes::ReceiveKeyExtras>();
+  nodes::ReceiveKeyExtras& extras = *runtime.receive_extras;
+  if (extras.old_context == nullptr) with_old_key_.push_back(index);
+  extras.old_context = std::move(runtime.receive_context);
+  extras.old_mki = MkiOf(context_.slots[index].receive_key);
+  extras.old_until_ns = context_.now_ns + nodes::ReceiveKeyExtras::kOldKeyLimitNs;
+  extras.new_key_heard = false;
+  std::ranges::copy(context_.slots[index].receive, extras.old_sources.begin());
+}
+
+void CommandDrain::ForgetOldKeys() {
+  std::erase_if(with_old_key_, [this](uint32_t index) {
+    std::unique_ptr<nodes::ReceiveKeyExtras>& extras = context_.runtime[index].receive_extras;
+    if (extras == nullptr || extras->old_context == nullptr) return true;  // the flow has gone
+    if (context_.now_ns < extras->old_until_ns) return false;
+    extras->old_context.reset();
+    if (!extras->mki) extras.reset();
+    return true;
+  });
+}
+
+/// Brings the worker's copy of a key's MKI in line with the slot.
+void CommandDrain::ApplyMki(uint32_t index, abi::KeyUse use) {
+  FlowRuntime& runtime = context_.runtime[index];
+  if (use == abi::KeyUse::kSend) {
+    const srtp::MkiCodec mki = MkiOf(context_.slots[index].send_key);
+    runtime.send_mki = mki ? std::make_unique<srtp::MkiCodec>(mki) : nullptr;
+    return;
+  }
+  const srtp::MkiCodec mki = MkiOf(context_.slots[index].receive_key);
+  if (runtime.receive_extras == nullptr && mki)
+    runtime.receive_extras = std::make_unique<nodes::ReceiveKeyExtras>();
+  if (runtime.receive_extras != nullptr) runtime.receive_extras->mki = mki;
 }
 
 CommandStatus CommandDrain::Remove(const abi::FlowRef& ref) {
@@ -283,6 +338,7 @@ bool CommandDrain::MakeContexts(uint32_t index) {
     auto made = context_.transform.CreateContext(MasterKeyOf(*material), direction);
     if (!made) return false;
     *context = std::move(*made);
+    ApplyMki(index, direction == srtp::Direction::kUnprotect ? abi::KeyUse::kReceive : abi::KeyUse::kSend);
   }
   return true;
 }

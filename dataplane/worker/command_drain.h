@@ -1,4 +1,6 @@
 #pragma once
+#include <vector>
+
 #include "dataplane/abi/flow_command.h"
 #include "dataplane/abi/link_region.h"
 #include "dataplane/abi/spsc_ring.h"
@@ -11,7 +13,7 @@ namespace linegate::worker {
 /// of the ring, validated in full, then applied; keys are wiped from the ring whatever becomes of them.
 /// At-least-once: the newest sequence of a slot is remembered in the slot with its answer, so that a repeat
 /// changes nothing and is answered alike. Commands are read only while the event ring has room for their
-/// answers.
+/// answers. A receive key that gives way to another stays good for a while (nodes::ReceiveKeyExtras) and is wiped here.
 class CommandDrain {
  public:
   static constexpr uint32_t kLimitPerTurn = 16;
@@ -35,6 +37,9 @@ class CommandDrain {
   abi::CommandStatus RemoveAll();
   bool PortsAreFree(uint32_t index, const abi::FlowConfig& config) const;
   bool MakeContexts(uint32_t index);
+  void KeepOldKey(uint32_t index);
+  void ForgetOldKeys();
+  void ApplyMki(uint32_t index, abi::KeyUse use);
   void ApplyConfig(uint32_t index);
   bool SlotIsSound(uint32_t index) const;
   static void AdoptNumbering(abi::FlowSlot& slot);
@@ -46,6 +51,7 @@ class CommandDrain {
   abi::RingConsumer& commands_;
   abi::LinkHeader& link_;
   RelayCommands relays_;
+  std::vector<uint32_t> with_old_key_;  ///< flows whose old receive key has to be wiped
   uint32_t active_flows_ = 0;
 };
 

@@ -50,6 +50,10 @@ TEST(GoldenOffsets, Commands) {
   EXPECT_EQ(offsetof(InstallKeys, profile), 28u);
   EXPECT_EQ(offsetof(InstallKeys, key), 30u);
   EXPECT_EQ(offsetof(InstallKeys, salt), 62u);
+  EXPECT_EQ(offsetof(InstallKeys, mki_bytes), 27u);
+  EXPECT_EQ(offsetof(InstallKeys, mki), 76u);
+  EXPECT_EQ(offsetof(Ingress, srtp), 3u);
+  EXPECT_EQ(offsetof(Egress, srtp), 3u);
 }
 
 TEST(GoldenOffsets, EventsAndRecords) {

@@ -177,6 +177,8 @@ abi::CommandStatus DataplaneBench::Install(const abi::FlowRef& flow, abi::KeyUse
   command.salt_bytes = uint8_t(key.salt.view().size());
   std::copy(key.key.view().begin(), key.key.view().end(), command.key);
   std::copy(key.salt.view().begin(), key.salt.view().end(), command.salt);
+  command.mki_bytes = key.mki.length;
+  std::copy_n(key.mki.bytes, sizeof command.mki, command.mki);
   return Do(abi::CommandType::kInstallKeys, command);
 }
 
