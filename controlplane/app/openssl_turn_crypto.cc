@@ -50,9 +50,12 @@ void OpenSslTurnCrypto::Sha256Hmac::Compute(ByteView key, ByteView first, ByteVi
   Hmac(EVP_sha256(), key, first, second, tag.data());
 }
 
-std::optional<std::vector<uint8_t>> OpenSslTurnCrypto::OpenAes256Gcm(std::span<const uint8_t, 32> key,
-                                                                     ByteView nonce, ByteView associated_data,
-                                                                     ByteView sealed) {
+std::optional<std::vector<uint8_t>> OpenSslTurnCrypto::OpenAesGcm(ByteView key, ByteView nonce,
+                                                                  ByteView associated_data, ByteView sealed) {
+  const EVP_CIPHER* cipher = key.size() == 16   ? EVP_aes_128_gcm()
+                             : key.size() == 32 ? EVP_aes_256_gcm()
+                                                : nullptr;
+  if (cipher == nullptr) return std::nullopt;
   if (sealed.size() < kGcmTagBytes || nonce.empty() || nonce.size() > kMostNonceBytes) return std::nullopt;
   const ByteView text = sealed.first(sealed.size() - kGcmTagBytes);
   std::array<uint8_t, kGcmTagBytes> tag;
@@ -62,7 +65,7 @@ std::optional<std::vector<uint8_t>> OpenSslTurnCrypto::OpenAes256Gcm(std::span<c
   std::vector<uint8_t> plain(text.size());
   int length = 0;
   const bool opened =
-      EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, nullptr, nullptr) == 1 &&
+      EVP_DecryptInit_ex(context.get(), cipher, nullptr, nullptr, nullptr) == 1 &&
       EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_IVLEN, int(nonce.size()), nullptr) == 1 &&
       EVP_DecryptInit_ex(context.get(), nullptr, nullptr, key.data(), nonce.data()) == 1 &&
       EVP_DecryptUpdate(context.get(), nullptr, &length, associated_data.data(),

@@ -63,12 +63,13 @@ class TurnGateway final : private net::TurnStreamHandler, private net::TurnTcpRe
   /// Allocations that live or whose end the workers have not confirmed.
   size_t relay_count() const;
 
-  // What linegatectl shows (turn_gateway_views.cc).
+  // What linegatectl shows (turn_gateway_views.cc): users masked, a bounded number of allocations.
   nlohmann::json AllocationsJson() const;
   nlohmann::json TotalsJson() const;
   nlohmann::json CountersJson() const;
 
  private:
+  nlohmann::json PeersJson(TimePoint now, const turn::AllocationView& view, nlohmann::json& row) const;
   TurnGateway(const ops::Config& config, link::ShmLink& link, session::NextHopTable& next_hops, Rng& rng,
               std::function<void()> wake);
 

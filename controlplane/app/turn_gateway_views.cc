@@ -1,4 +1,5 @@
 // What linegatectl shows of TURN.
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "controlplane/app/turn_gateway.h"
@@ -7,6 +8,9 @@ namespace linegate::app {
 namespace {
 
 using Json = nlohmann::json;
+
+/// One answer of the control plane's only thread must not hold up calls, however many allocations there are.
+constexpr size_t kMostListed = 500;
 
 const char* NameOf(turn::ClientTransport transport) {
   switch (transport) {
@@ -22,6 +26,32 @@ const char* NameOf(turn::ClientTransport transport) {
   return "unknown";
 }
 
+const char* NameOf(turn::PeerView::Kind kind) {
+  switch (kind) {
+    case turn::PeerView::Kind::kPermission:
+      return "permission";
+    case turn::PeerView::Kind::kChannel:
+      return "channel";
+    case turn::PeerView::Kind::kConnecting:
+      return "connecting";
+    case turn::PeerView::Kind::kUnbound:
+      return "unbound";
+    case turn::PeerView::Kind::kBound:
+      return "bound";
+  }
+  return "unknown";
+}
+
+std::string ChannelText(uint16_t channel) {
+  char text[8];
+  std::snprintf(text, sizeof text, "0x%04x", channel);
+  return text;
+}
+
+int64_t SecondsUntil(TimePoint now, TimePoint then) {
+  return std::chrono::duration_cast<std::chrono::seconds>(then - now).count();
+}
+
 std::string RelayedText(const turn::AllocationView& view) {
   std::string text;
   for (const Endpoint& relayed : view.relayed) {
@@ -33,11 +63,39 @@ std::string RelayedText(const turn::AllocationView& view) {
 
 }  // namespace
 
+/// Of relayed TCP also what each connection has carried; `row` gets their sum.
+Json TurnGateway::PeersJson(TimePoint now, const turn::AllocationView& view, Json& row) const {
+  Json peers = Json::array();
+  net::TurnTcpTraffic sum;
+  server_->ForEachPeer(view.id, [&](const turn::PeerView& peer) {
+    Json entry = {{"kind", NameOf(peer.kind)},
+                  {"peer", peer.peer.port == 0 ? peer.peer.address.ToString() : peer.peer.ToString()}};
+    if (peer.channel != 0) entry["channel"] = ChannelText(peer.channel);
+    if (peer.expires_at) entry["seconds"] = SecondsUntil(now, *peer.expires_at);
+    if (peer.connection.value() != 0 && tcp_relay_) {
+      const net::TurnTcpTraffic traffic = tcp_relay_->TrafficOf(peer.connection);
+      entry["to_peer_bytes"] = traffic.to_peer_bytes;
+      entry["to_client_bytes"] = traffic.to_client_bytes;
+      sum.to_peer_bytes += traffic.to_peer_bytes;
+      sum.to_client_bytes += traffic.to_client_bytes;
+    }
+    peers.push_back(std::move(entry));
+  });
+  if (view.tcp) row["to_peer_bytes"] = sum.to_peer_bytes, row["to_client_bytes"] = sum.to_client_bytes;
+  return peers;
+}
+
 Json TurnGateway::AllocationsJson() const {
   Json rows = Json::array();
-  uint64_t permissions = 0, channels = 0;
+  uint64_t permissions = 0, channels = 0, not_listed = 0;
   const TimePoint now = MonotonicNow();
   server_->ForEachAllocation([&](const turn::AllocationView& view) {
+    permissions += view.permissions;
+    channels += view.channels;
+    if (rows.size() == kMostListed) {
+      ++not_listed;
+      return;
+    }
     Json row = {{"allocation", view.id.value()},
                 {"user", ops::Masked(view.user)},
                 {"transport", NameOf(view.client->transport)},
@@ -47,7 +105,7 @@ Json TurnGateway::AllocationsJson() const {
                 {"relays", view.tcp ? "tcp" : "udp"},
                 {"permissions", view.permissions},
                 {"channels", view.channels},
-                {"seconds", std::chrono::duration_cast<std::chrono::seconds>(view.expires_at - now).count()}};
+                {"seconds", SecondsUntil(now, view.expires_at)}};
     const auto relay = programmer_.RelayOf(view.id);
     const auto stats = relay ? link_.ReadRelayStats(*relay) : std::nullopt;
     if (relay) row["worker"] = relay->worker, row["slot"] = relay->index;
@@ -61,13 +119,13 @@ Json TurnGateway::AllocationsJson() const {
                                     ? abi::kDropReasonInfo[stats->last_drop_reason].name
                                     : "unknown";
     }
-    permissions += view.permissions;
-    channels += view.channels;
+    row["peers"] = PeersJson(now, view, row);
     rows.push_back(std::move(row));
   });
   Json result = TotalsJson();
   result["permissions"] = permissions;
   result["channels"] = channels;
+  if (not_listed != 0) result["not_listed"] = not_listed;
   result["list"] = std::move(rows);
   return result;
 }

@@ -27,6 +27,7 @@ void StreamSplice::Read(Direction& direction) {
 
 void StreamSplice::Write(Direction& direction, std::vector<uint8_t> bytes) {
   *direction.total += bytes.size();
+  direction.bytes += bytes.size();
   direction.to->Write(std::move(bytes), [this, &direction](ByteStream::Outcome outcome) {
     outcome == ByteStream::Outcome::kDone ? Read(direction) : End(direction);
   });

@@ -24,12 +24,15 @@ class StreamSplice {
                std::function<void(Ended)> on_end);
   /// `first_to_b` is written before what `a` sends.
   void Start(std::vector<uint8_t> first_to_b);
+  uint64_t bytes_to_a() const { return to_a_.bytes; }
+  uint64_t bytes_to_b() const { return to_b_.bytes; }
 
  private:
   struct Direction {
     ByteStream* from;
     ByteStream* to;
     uint64_t* total;
+    uint64_t bytes = 0;
     bool ended = false;
   };
   void Read(Direction& direction);

@@ -270,6 +270,12 @@ void TurnTcpRelay::CloseConnection(TcpConnectionId connection) {
   core_->connections.erase(found);
 }
 
+TurnTcpTraffic TurnTcpRelay::TrafficOf(turn::TcpConnectionId connection) const {
+  const auto found = core_->connections.find(connection);
+  if (found == core_->connections.end() || found->second->splice == nullptr) return {};
+  return {found->second->splice->bytes_to_b(), found->second->splice->bytes_to_a()};
+}
+
 const TurnTcpRelayCounters& TurnTcpRelay::counters() const { return core_->counters; }
 size_t TurnTcpRelay::listener_count() const { return core_->listeners.size(); }
 size_t TurnTcpRelay::connection_count() const { return core_->connections.size(); }

@@ -36,6 +36,12 @@ struct TurnTcpRelayCounters {
   uint64_t bytes_to_clients = 0;
 };
 
+/// What a bound connection has carried.
+struct TurnTcpTraffic {
+  uint64_t to_peer_bytes = 0;
+  uint64_t to_client_bytes = 0;
+};
+
 /// Relayed TCP transport addresses (RFC 6062) on kernel sockets. Theory of operation: an allocation's relayed address is a
 /// listening socket; connections leave from the same address and port. A peer's connection is not read until the client
 /// has bound it, so what the peer sends meanwhile waits in the kernel. A bound pair is copied piece by piece, the next read
@@ -61,6 +67,8 @@ class TurnTcpRelay {
             std::shared_ptr<void> admission);
   void CloseConnection(turn::TcpConnectionId connection);
 
+  /// Zero until bound.
+  TurnTcpTraffic TrafficOf(turn::TcpConnectionId connection) const;
   const TurnTcpRelayCounters& counters() const;
   size_t listener_count() const;
   size_t connection_count() const;

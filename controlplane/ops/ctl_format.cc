@@ -11,9 +11,10 @@ namespace {
 using nlohmann::json;
 
 /// What tells rows apart comes first; the rest follows in alphabetical order.
-constexpr std::array<std::string_view, 20> kFirstColumns{
-    "call",   "leg",    "kind",  "aor",    "allocation", "user", "transport", "client", "server", "relayed",
-    "caller", "callee", "state", "worker", "slot",       "from", "codec",     "srtp",   "remote", "seconds"};
+constexpr std::array<std::string_view, 21> kFirstColumns{
+    "call",      "leg",    "kind",   "peer",    "aor",    "allocation", "user",
+    "transport", "client", "server", "relayed", "caller", "callee",     "state",
+    "worker",    "slot",   "from",   "codec",   "srtp",   "remote",     "seconds"};
 
 /// Text of strangers may stand in a value: no control characters on the operator's terminal.
 std::string Printable(std::string text) {

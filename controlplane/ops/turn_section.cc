@@ -83,10 +83,10 @@ void ReadOauthKeys(ErrorSink& sink, TomlReader& reader, TurnConfig& server) {
     if (!ids.insert(key.kid).second) entry.Fault("kid", "'" + key.kid + "' is given twice");
     auto decoded = DecodeBase64(text);
     Wipe(text.data(), text.size());
-    if (!decoded || decoded->size() != key.key.size()) {
-      entry.Fault("key", "must be " + std::to_string(key.key.size()) + " bytes in base64");
+    if (!decoded || (decoded->size() != 16 && decoded->size() != 32)) {
+      entry.Fault("key", "must be 16 or 32 bytes in base64");
     } else {
-      std::copy(decoded->begin(), decoded->end(), key.key.begin());
+      key.key.Assign(*decoded);
     }
     if (decoded) Wipe(decoded->data(), decoded->size());
     entry.Finish();

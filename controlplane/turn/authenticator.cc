@@ -17,6 +17,8 @@ std::vector<uint8_t> OfferOf(const std::vector<PasswordAlgorithm>& algorithms) {
   return offer;
 }
 
+constexpr size_t kCoturnKeyBytes = 16;
+
 uint32_t FeaturesOf(const TurnConfig& config) {
   uint32_t features = 0;
   if (!OfferOf(config.password_algorithms).empty()) features |= kFeaturePasswordAlgorithms;
@@ -70,7 +72,15 @@ std::vector<Credential> Authenticator::CandidatesOf(const TurnTime& time,
   }
   const bool same_name = known != nullptr && known->name == *name;
   if (const auto token = message.Find(StunAttribute::kAccessToken); token && store_.takes_tokens()) {
-    if (auto opened = store_.OpenToken(*name, *token, time.unix_s)) candidates.push_back(*std::move(opened));
+    auto opened = store_.OpenToken(*name, *token, time.unix_s);
+    if (!opened) return candidates;
+    candidates.push_back(*opened);
+    // coturn and its clients prove with no more of a token's key than an MD5 sum would have.
+    if (opened->key.view().size() > kCoturnKeyBytes) {
+      const IntegrityKey whole = opened->key;
+      opened->key.Assign(whole.view().first(kCoturnKeyBytes));
+      candidates.push_back(*std::move(opened));
+    }
     return candidates;
   }
   if (same_name && (known->token || known->algorithm == algorithm)) {

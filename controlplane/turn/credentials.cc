@@ -106,8 +106,8 @@ std::optional<Credential> CredentialStore::OpenToken(std::string_view kid, ByteV
   const size_t nonce_bytes = LoadBe16(token.data());
   if (nonce_bytes == 0 || nonce_bytes > 64 || token.size() < 2 + nonce_bytes + kGcmTagBytes)
     return std::nullopt;
-  auto plain = crypto_.OpenAes256Gcm(key->key, token.subspan(2, nonce_bytes), AsBytes(oauth_server_name_),
-                                     token.subspan(2 + nonce_bytes));
+  auto plain = crypto_.OpenAesGcm(key->key.view(), token.subspan(2, nonce_bytes), AsBytes(oauth_server_name_),
+                                  token.subspan(2 + nonce_bytes));
   if (!plain) return std::nullopt;
   std::optional<Credential> credential;
   const size_t key_bytes = plain->size() >= 2 ? LoadBe16(plain->data()) : 0;

@@ -95,19 +95,20 @@ PeerPolicy::PeerPolicy(const TurnConfig& config)
 PeerPolicy::Verdict PeerPolicy::CheckPlain(const IpAddress& address, Protocol protocol) const {
   if (address.family() == IpFamily::kNone || AnyContains(Never(), address)) return Verdict::kDenied;
   if (AnyContains(denied_, address)) return Verdict::kDenied;
-  if (AnyIs(media_, address)) return protocol == Protocol::kUdp ? Verdict::kAllowed : Verdict::kDenied;
+  if (AnyIs(media_, address)) return protocol == Protocol::kUdp ? Verdict::kAllowed : Verdict::kRelayOnly;
   if (AnyIs(management_, address)) return Verdict::kDenied;
   if (AnyContains(allowed_, address)) return Verdict::kAllowed;
   return AnyContains(DeniedByDefault(), address) ? Verdict::kDenied : Verdict::kAllowed;
 }
 
 PeerPolicy::Verdict PeerPolicy::Check(const IpAddress& peer, Protocol protocol) const {
-  if (CheckPlain(peer, protocol) == Verdict::kDenied) return Verdict::kDenied;
+  const Verdict verdict = CheckPlain(peer, protocol);
+  if (verdict == Verdict::kDenied) return verdict;
   const EmbeddedIpv4 inside = FindEmbeddedIpv4(peer, nat64_);
   for (size_t i = 0; i < inside.count; ++i) {
-    if (CheckPlain(inside.addresses[i], protocol) == Verdict::kDenied) return Verdict::kDenied;
+    if (CheckPlain(inside.addresses[i], protocol) != Verdict::kAllowed) return Verdict::kDenied;
   }
-  return Verdict::kAllowed;
+  return verdict;
 }
 
 }  // namespace linegate::turn

@@ -15,7 +15,8 @@ namespace linegate::turn {
 ///   1. never: this host, loopback, multicast, broadcast, cloud metadata
 ///   2. denied_peers
 ///   3. our own media addresses: allowed for UDP (gateway and relays of this box: looped inside the dataplane,
-///      which has nothing else on them), refused for TCP (there our own web server listens)
+///      which has nothing else on them); over TCP only relayed addresses are there for peers, and our own web
+///      server beside them is not
 ///   4. our management addresses: refused
 ///   5. allowed_peers
 ///   6. private, shared, link-local, unique-local, documentation and other special ranges: refused
@@ -23,7 +24,11 @@ namespace linegate::turn {
 class PeerPolicy {
  public:
   enum class Protocol : uint8_t { kUdp, kTcp };
-  enum class Verdict : uint8_t { kAllowed, kDenied };
+  enum class Verdict : uint8_t {
+    kAllowed,
+    kDenied,
+    kRelayOnly,  ///< allowed where a relayed transport address of ours is, and on no other port
+  };
 
   PeerPolicy() = default;
   explicit PeerPolicy(const TurnConfig& config);

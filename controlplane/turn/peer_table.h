@@ -49,6 +49,16 @@ class PeerTable {
     }
   }
 
+  /// Calls `visit(const Endpoint& peer, uint16_t channel, TimePoint expires_at)`: permissions (port 0, channel 0), then
+  /// channels that live.
+  template <typename Visit>
+  void ForEach(Visit&& visit) const {
+    for (const Permission& one : permissions_) visit(Endpoint{one.peer, 0}, uint16_t(0), one.expires_at);
+    for (const Channel& one : channels_) {
+      if (one.live) visit(one.peer, one.number, one.expires_at);
+    }
+  }
+
   size_t permission_count() const { return permissions_.size(); }
   size_t channel_count() const;
 

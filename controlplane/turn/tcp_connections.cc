@@ -25,6 +25,10 @@ TcpConnection* TcpConnections::Find(TcpConnectionId id) {
   return found != by_id_.end() ? &found->second : nullptr;
 }
 
+const TcpConnection* TcpConnections::Find(TcpConnectionId id) const {
+  return const_cast<TcpConnections*>(this)->Find(id);
+}
+
 TcpConnection* TcpConnections::FindPeer(AllocationId allocation, const Endpoint& peer) {
   for (const TcpConnectionId id : OfAllocation(allocation)) {
     if (TcpConnection& connection = by_id_.at(id); connection.peer == peer) return &connection;

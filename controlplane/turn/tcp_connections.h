@@ -34,6 +34,7 @@ class TcpConnections {
   /// nullptr: the allocation has as many as it may.
   TcpConnection* Add(TimePoint now, Rng& rng, AllocationId allocation, const Endpoint& peer);
   TcpConnection* Find(TcpConnectionId id);
+  const TcpConnection* Find(TcpConnectionId id) const;
   TcpConnection* FindPeer(AllocationId allocation, const Endpoint& peer);
   /// Connected: the client has kPatience from `now` to bind.
   void SetUnbound(TcpConnection& connection, TimePoint now);

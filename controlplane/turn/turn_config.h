@@ -19,12 +19,11 @@ struct TurnUser {
   ~TurnUser() { Wipe(password.data(), password.size()); }
 };
 
-/// RFC 7635 section 4: a key that this server shares with an authorization server. Tokens are sealed with
-/// AES-256-GCM.
+/// RFC 7635 section 4: a key that this server shares with an authorization server. Tokens are sealed with AES-GCM of the
+/// key's size.
 struct OauthKey {
-  std::string kid;  ///< what the client puts into USERNAME
-  std::array<uint8_t, 32> key = {};
-  ~OauthKey() { Wipe(key.data(), key.size()); }
+  std::string kid;      ///< what the client puts into USERNAME
+  SecretBytes<32> key;  ///< 16 or 32 bytes
 };
 
 /// RFC 8489 section 18.5.

@@ -213,11 +213,11 @@ void TurnServer::Dispatch(Request& request) {
   Allocation* allocation = request.allocation;
   if (allocation != nullptr) {
     if (allocation->state == Allocation::State::kStarting) return;  // nobody told the client that it exists
-    // The same name, or the same user with a renewed time-limited name.
-    if (allocation->credential.name != request.credential.name &&
-        allocation->credential.account != request.credential.account) {
+    // The same name, or the same user with a renewed time-limited name. A token names nobody: any good one serves, also
+    // one of another key (RFC 7635 section 3).
+    const Credential &held = allocation->credential, &shown = request.credential;
+    if (held.name != shown.name && held.account != shown.account && !(held.token && shown.token))
       return Refuse(request, 441);
-    }
   }
   if (method == StunMethod::kRefresh) return HandleRefresh(request);
   if (method == StunMethod::kConnectionBind) return HandleConnectionBind(request);
@@ -250,6 +250,26 @@ void TurnServer::ForEachAllocation(const std::function<void(const AllocationView
     view.expires_at = allocation.expires_last();
     visit(view);
   });
+}
+
+void TurnServer::ForEachPeer(AllocationId id, const std::function<void(const PeerView&)>& visit) const {
+  const Allocation* allocation = allocations_.Find(id);
+  if (allocation == nullptr || allocation->state != Allocation::State::kLive) return;
+  allocation->peers.ForEach([&](const Endpoint& peer, uint16_t channel, TimePoint expires_at) {
+    visit({channel == 0 ? PeerView::Kind::kPermission : PeerView::Kind::kChannel,
+           peer,
+           channel,
+           {},
+           expires_at});
+  });
+  for (const TcpConnectionId connection_id : tcp_connections_.OfAllocation(id)) {
+    const TcpConnection& connection = *tcp_connections_.Find(connection_id);
+    const PeerView::Kind kind =
+        connection.state == TcpConnection::State::kConnecting ? PeerView::Kind::kConnecting
+        : connection.state == TcpConnection::State::kUnbound  ? PeerView::Kind::kUnbound
+                                                              : PeerView::Kind::kBound;
+    visit({kind, connection.peer, 0, connection_id, std::nullopt});
+  }
 }
 
 }  // namespace linegate::turn

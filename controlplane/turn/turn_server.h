@@ -1,5 +1,6 @@
 #pragma once
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,7 +45,7 @@ class TurnServer final : public TurnService {
   void HandleIcmpError(AllocationId allocation, const RelayIcmpError& error) override;
   void HandleTcpRelayOpened(TimePoint now, AllocationId allocation, Outcome outcome) override;
   std::optional<TcpConnectionId> HandleTcpPeerAccepted(TimePoint now, AllocationId allocation,
-                                                       const Endpoint& peer) override;
+                                                       const Endpoint& source) override;
   void HandleTcpPeerConnected(TimePoint now, TcpConnectionId connection, Outcome outcome) override;
   void HandleTcpConnectionGone(TimePoint now, TcpConnectionId connection) override;
   void HandleTimeout(TimePoint now) override;
@@ -52,6 +53,7 @@ class TurnServer final : public TurnService {
   std::optional<Output> PollOutput() override;
   std::optional<AllocationId> FindAllocation(const TurnClient& client) const override;
   void ForEachAllocation(const std::function<void(const AllocationView&)>& visit) const override;
+  void ForEachPeer(AllocationId allocation, const std::function<void(const PeerView&)>& visit) const override;
   size_t allocation_count() const override { return allocations_.live_count(); }
   const TurnCounters& counters() const override { return counters_; }
 
@@ -133,6 +135,8 @@ class TurnServer final : public TurnService {
   void HandleChannelBind(Request& request);
 
   // turn_server_tcp.cc
+  std::optional<Endpoint> TcpTargetOf(const Allocation& allocation, const Endpoint& peer) const;
+  Endpoint TcpPeerNameOf(const Endpoint& peer) const;
   void HandleConnect(Request& request);
   void HandleConnectionBind(Request& request);
   void CloseTcp(TcpConnectionId connection);
@@ -147,6 +151,7 @@ class TurnServer final : public TurnService {
   AllocationTable allocations_;
   PortReservations reservations_;
   TcpConnections tcp_connections_;
+  std::map<Endpoint, AllocationId> tcp_relays_;  ///< relayed addresses of TCP allocations, as bound
   std::deque<Output> outputs_;
   TurnCounters counters_;
   uint64_t next_allocation_ = 0;

@@ -58,8 +58,9 @@ uint16_t TurnServer::ReadWish(const Request& request, AllocateWish& wish) const 
   if (protocol != kProtocolUdp && !(wish.tcp && config_.tcp_relay)) return 442;
   const auto even_port = request.message.Find(StunAttribute::kEvenPort);
   const bool claims = request.Has(StunAttribute::kReservationToken);
-  if (wish.tcp && (!IsStream(request.requester.client.transport) || even_port || claims ||
-                   request.Has(StunAttribute::kDontFragment))) {
+  if (wish.tcp &&
+      (!IsStream(request.requester.client.transport) || even_port || claims ||
+       request.Has(StunAttribute::kDontFragment) || request.Has(StunAttribute::kAdditionalAddressFamily))) {
     return 400;
   }
   if (claims && (even_port || request.Has(StunAttribute::kRequestedAddressFamily) ||
@@ -193,10 +194,10 @@ void TurnServer::HandleAllocate(Request& request) {
   allocation.allocate_answer = AllocateAnswer(request, wish, allocation, token);
   if (allocation.tcp) {
     const size_t family = allocation.ports[0] != 0 ? 0 : 1;
+    const Endpoint local{RealmOf(allocation).bound[family], allocation.ports[family]};
     allocation.last_change = ++next_change_;
-    outputs_.push_back(OpenTcpRelay{allocation.id,
-                                    {RealmOf(allocation).bound[family], allocation.ports[family]},
-                                    allocation.client.connection});
+    tcp_relays_[local] = allocation.id;
+    outputs_.push_back(OpenTcpRelay{allocation.id, local, allocation.client.connection});
   } else {
     Program(allocation);
   }

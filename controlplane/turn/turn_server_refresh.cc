@@ -81,8 +81,7 @@ void TurnServer::HandleRefresh(Request& request) {
     allocation.client.reply_hop = request.requester.client.reply_hop;
     if (!ends_whole) Program(allocation);
   }
-  if (allocation.credential.name != request.credential.name ||
-      allocation.credential.valid_until_unix_s != request.credential.valid_until_unix_s) {
+  if (allocation.credential.name != request.credential.name || request.credential.token) {
     const std::string account = allocation.credential.account;  // whose quota it is does not change
     allocation.credential = request.credential;
     allocation.credential.account = account;

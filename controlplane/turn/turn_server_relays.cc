@@ -115,6 +115,8 @@ void TurnServer::End(TimePoint now, Allocation& allocation) {
   allocations_.Retire(allocation);
   if (allocation.tcp) {
     for (const TcpConnectionId connection : tcp_connections_.OfAllocation(id)) CloseTcp(connection);
+    for (size_t family = 0; family < 2; ++family)
+      tcp_relays_.erase({RealmOf(allocation).bound[family], allocation.ports[family]});
     outputs_.push_back(CloseTcpRelay{id});
     HandleRelayRemoved(now, id);
   } else {

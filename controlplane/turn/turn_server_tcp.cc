@@ -11,6 +11,30 @@ void TurnServer::HandleTcpRelayOpened(TimePoint now, AllocationId id, Outcome ou
   HandleRelaySettled(now, id, allocation->last_change, outcome);
 }
 
+/// Where the kernel connects to for `peer`: behind 1:1 NAT a client names another relay of ours by the advertised address,
+/// and its socket is on the bound one. nullopt: an address of ours, and no relay but the client's own is there.
+std::optional<Endpoint> TurnServer::TcpTargetOf(const Allocation& allocation, const Endpoint& peer) const {
+  if (policy_.Check(peer.address, PeerPolicy::Protocol::kTcp) != PeerPolicy::Verdict::kRelayOnly) return peer;
+  const size_t family = peer.address.is_v4() ? 0 : 1;
+  for (const RelayRealm& realm : config_.relay_realms) {
+    if (realm.bound[family] != peer.address && realm.advertised[family] != peer.address) continue;
+    const Endpoint bound{realm.bound[family], peer.port};
+    const auto relay = tcp_relays_.find(bound);
+    if (relay == tcp_relays_.end() || relay->second == allocation.id) continue;
+    if (allocations_.Find(relay->second)->state == Allocation::State::kLive) return bound;
+  }
+  return std::nullopt;
+}
+
+/// As clients know it: relays of ours connect from the bound address.
+Endpoint TurnServer::TcpPeerNameOf(const Endpoint& peer) const {
+  const size_t family = peer.address.is_v4() ? 0 : 1;
+  for (const RelayRealm& realm : config_.relay_realms) {
+    if (realm.bound[family] == peer.address) return {realm.advertised[family], peer.port};
+  }
+  return peer;
+}
+
 /// Section 5.2.
 void TurnServer::HandleConnect(Request& request) {
   Allocation& allocation = *request.allocation;
@@ -18,6 +42,8 @@ void TurnServer::HandleConnect(Request& request) {
   const auto peer = request.message.FindXorAddress(StunAttribute::kXorPeerAddress);
   if (!peer || peer->port == 0) return Refuse(request, 400);
   if (const uint16_t code = CheckPeer(allocation, *peer); code != 0) return Refuse(request, code);
+  const auto target = TcpTargetOf(allocation, *peer);
+  if (!target) return Refuse(request, 403);
   if (const TcpConnection* held = tcp_connections_.FindPeer(allocation.id, *peer)) {
     const bool repeated = held->requester && held->requester->transaction == request.requester.transaction;
     return repeated ? void() : Refuse(request, 446);
@@ -27,7 +53,7 @@ void TurnServer::HandleConnect(Request& request) {
   connection->requester = request.requester;
   const size_t family = peer->address.is_v4() ? 0 : 1;
   outputs_.push_back(ConnectTcpPeer{
-      allocation.id, connection->id, {RealmOf(allocation).bound[family], allocation.ports[family]}, *peer});
+      allocation.id, connection->id, {RealmOf(allocation).bound[family], allocation.ports[family]}, *target});
 }
 
 void TurnServer::HandleTcpPeerConnected(TimePoint now, TcpConnectionId id, Outcome outcome) {
@@ -46,12 +72,15 @@ void TurnServer::HandleTcpPeerConnected(TimePoint now, TcpConnectionId id, Outco
 
 /// Section 5.3.
 std::optional<TcpConnectionId> TurnServer::HandleTcpPeerAccepted(TimePoint now, AllocationId id,
-                                                                 const Endpoint& peer) {
+                                                                 const Endpoint& source) {
+  const Endpoint peer = TcpPeerNameOf(source);
   Allocation* allocation = allocations_.Find(id);
   if (allocation == nullptr || allocation->state != Allocation::State::kLive || !allocation->tcp ||
-      !allocation->peers.Permits(peer.address) || tcp_connections_.FindPeer(id, peer) != nullptr) {
+      tcp_connections_.FindPeer(id, peer) != nullptr) {
     return std::nullopt;
   }
+  const PeerTable& peers = allocation->peers;
+  if (!peers.Permits(peer.address) && !peers.Permits(source.address)) return std::nullopt;
   TcpConnection* connection = tcp_connections_.Add(now, rng_, id, peer);
   if (connection == nullptr) return std::nullopt;
   tcp_connections_.SetUnbound(*connection, now);

@@ -40,6 +40,21 @@ struct AllocationView {
   TimePoint expires_at;
 };
 
+/// One peer of an allocation as an operator sees it.
+struct PeerView {
+  enum class Kind : uint8_t {
+    kPermission,  ///< of an address: `peer` has port 0
+    kChannel,     ///< with `channel`
+    kConnecting,  ///< RFC 6062, with `connection`: Connect was asked for
+    kUnbound,     ///< connected; the client has not bound it yet
+    kBound,       ///< carries data
+  } kind = Kind::kPermission;
+  Endpoint peer;  ///< as the client names it
+  uint16_t channel = 0;
+  TcpConnectionId connection;
+  std::optional<TimePoint> expires_at;  ///< of permissions and channels
+};
+
 /// What the rest of the control plane sees of the TURN server (TurnServer implements it). Sans-IO: every event
 /// may leave outputs, which PollOutput hands out in order; the caller waits until NextTimeout at most.
 ///
@@ -65,9 +80,9 @@ class TurnService {
 
   // RFC 6062.
   virtual void HandleTcpRelayOpened(TimePoint now, AllocationId allocation, Outcome outcome) = 0;
-  /// A peer has connected to the relayed address. nullopt: close it.
+  /// A peer has connected from `source` to the relayed address. nullopt: close it.
   virtual std::optional<TcpConnectionId> HandleTcpPeerAccepted(TimePoint now, AllocationId allocation,
-                                                               const Endpoint& peer) = 0;
+                                                               const Endpoint& source) = 0;
   virtual void HandleTcpPeerConnected(TimePoint now, TcpConnectionId connection, Outcome outcome) = 0;
   /// The peer, or the client's bound connection, has closed.
   virtual void HandleTcpConnectionGone(TimePoint now, TcpConnectionId connection) = 0;
@@ -79,6 +94,9 @@ class TurnService {
   /// The allocation of a 5-tuple; nullopt: none, or not confirmed by its worker yet.
   virtual std::optional<AllocationId> FindAllocation(const TurnClient& client) const = 0;
   virtual void ForEachAllocation(const std::function<void(const AllocationView&)>& visit) const = 0;
+  /// Permissions, channels and connections of an allocation.
+  virtual void ForEachPeer(AllocationId allocation,
+                           const std::function<void(const PeerView&)>& visit) const = 0;
   virtual size_t allocation_count() const = 0;
   virtual const TurnCounters& counters() const = 0;
 };

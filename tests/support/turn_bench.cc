@@ -96,14 +96,17 @@ void TurnTestCrypto::Sha256Hmac::Compute(ByteView key, ByteView first, ByteView 
                 &length) != nullptr);
 }
 
-std::optional<std::vector<uint8_t>> TurnTestCrypto::OpenAes256Gcm(std::span<const uint8_t, 32> key,
-                                                                  ByteView nonce, ByteView associated_data,
-                                                                  ByteView sealed) {
+namespace {
+const EVP_CIPHER* CipherOf(ByteView key) { return key.size() == 16 ? EVP_aes_128_gcm() : EVP_aes_256_gcm(); }
+}  // namespace
+
+std::optional<std::vector<uint8_t>> TurnTestCrypto::OpenAesGcm(ByteView key, ByteView nonce,
+                                                               ByteView associated_data, ByteView sealed) {
   if (sealed.size() < 16 || nonce.empty()) return std::nullopt;
   EVP_CIPHER_CTX* context = EVP_CIPHER_CTX_new();
   std::vector<uint8_t> plain(sealed.size() - 16), tag(sealed.end() - 16, sealed.end());
   int length = 0;
-  EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), nullptr, nullptr, nullptr);
+  EVP_DecryptInit_ex(context, CipherOf(key), nullptr, nullptr, nullptr);
   EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_IVLEN, int(nonce.size()), nullptr);
   EVP_DecryptInit_ex(context, nullptr, nullptr, key.data(), nonce.data());
   EVP_DecryptUpdate(context, nullptr, &length, associated_data.data(), int(associated_data.size()));
@@ -114,12 +117,12 @@ std::optional<std::vector<uint8_t>> TurnTestCrypto::OpenAes256Gcm(std::span<cons
   return right ? std::optional(plain) : std::nullopt;
 }
 
-std::vector<uint8_t> TurnTestCrypto::SealAes256Gcm(std::span<const uint8_t, 32> key, ByteView nonce,
-                                                   ByteView associated_data, ByteView plain) {
+std::vector<uint8_t> TurnTestCrypto::SealAesGcm(ByteView key, ByteView nonce, ByteView associated_data,
+                                                ByteView plain) {
   EVP_CIPHER_CTX* context = EVP_CIPHER_CTX_new();
   std::vector<uint8_t> sealed(plain.size() + 16);
   int length = 0;
-  EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), nullptr, nullptr, nullptr);
+  EVP_EncryptInit_ex(context, CipherOf(key), nullptr, nullptr, nullptr);
   EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_IVLEN, int(nonce.size()), nullptr);
   EVP_EncryptInit_ex(context, nullptr, nullptr, key.data(), nonce.data());
   EVP_EncryptUpdate(context, nullptr, &length, associated_data.data(), int(associated_data.size()));

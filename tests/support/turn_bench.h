@@ -17,10 +17,9 @@ class TurnTestCrypto final : public turn::TurnCrypto {
   wire::HmacSha256& hmac_sha256() override { return sha256_; }
   std::array<uint8_t, 16> Md5(ByteView bytes) override;
   std::array<uint8_t, 32> Sha256(ByteView bytes) override;
-  std::optional<std::vector<uint8_t>> OpenAes256Gcm(std::span<const uint8_t, 32> key, ByteView nonce,
-                                                    ByteView associated_data, ByteView sealed) override;
-  std::vector<uint8_t> SealAes256Gcm(std::span<const uint8_t, 32> key, ByteView nonce,
-                                     ByteView associated_data, ByteView plain);
+  std::optional<std::vector<uint8_t>> OpenAesGcm(ByteView key, ByteView nonce, ByteView associated_data,
+                                                 ByteView sealed) override;
+  std::vector<uint8_t> SealAesGcm(ByteView key, ByteView nonce, ByteView associated_data, ByteView plain);
 
  private:
   struct Sha256Hmac final : wire::HmacSha256 {

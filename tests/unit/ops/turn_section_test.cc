@@ -90,7 +90,7 @@ TEST(TurnSection, ReadsEveryKey) {
   EXPECT_THAT(server.shared_secrets, ElementsAre("lab-secret", "older"));
   ASSERT_EQ(server.oauth_keys.size(), 2u);
   EXPECT_EQ(server.oauth_keys[0].kid, "north");
-  EXPECT_EQ(AsText(server.oauth_keys[0].key), "0123456789abcdef0123456789abcdef");
+  EXPECT_EQ(AsText(server.oauth_keys[0].key.view()), "0123456789abcdef0123456789abcdef");
   EXPECT_EQ(server.oauth_server_name, "auth.example");
   EXPECT_THAT(server.password_algorithms,
               ElementsAre(turn::PasswordAlgorithm::kSha256, turn::PasswordAlgorithm::kMd5));
@@ -148,9 +148,9 @@ TEST(TurnSection, ErrorsNameFileLineAndKey) {
       {"\"older\"", "\"\"", ":9: [turn] previous_shared_secret: ", "must not be empty"},
       {"kid = \"old\"", "kid = \"north\"", ":10: [turn] oauth_keys kid: ", "given twice"},
       {"\"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\"", "\"MDEyMw==\"",
-       ":10: [turn] oauth_keys key: ", "must be 32 bytes in base64"},
+       ":10: [turn] oauth_keys key: ", "must be 16 or 32 bytes in base64"},
       {"\"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\"", "\"MDEyMw\"",
-       ":10: [turn] oauth_keys key: ", "must be 32 bytes in base64"},
+       ":10: [turn] oauth_keys key: ", "must be 16 or 32 bytes in base64"},
       {"[\"sha256\", \"md5\"]", "[\"sha1\"]", ":12: [turn] password_algorithms: ", "\"md5\" and \"sha256\""},
       {"[\"sha256\", \"md5\"]", "[\"md5\", \"md5\"]", ":12: [turn] password_algorithms: ", "at most once"},
       {"[\"sha256\", \"md5\"]", "[]", ":12: [turn] password_algorithms: ", "must not be empty"},

@@ -254,12 +254,12 @@ class TurnOauth : public testing::Test {
   static TurnConfig Config() {
     TurnConfig config = TurnBench::Config();
     config.oauth_server_name = "turn.example";
-    config.oauth_keys = {{"north", {}}};
-    config.oauth_keys[0].key.fill(0x5a);
+    config.oauth_keys = {{"north", SecretBytes<32>(std::vector<uint8_t>(32, 0x5a))},
+                         {"union", SecretBytes<32>(std::vector<uint8_t>(16, 0x5b))}};
     return config;
   }
-  std::vector<uint8_t> Token(int64_t issued, uint32_t lifetime,
-                             std::string_view server_name = "turn.example") {
+  std::vector<uint8_t> Token(int64_t issued, uint32_t lifetime, std::string_view server_name = "turn.example",
+                             size_t key = 0) {
     std::vector<uint8_t> plain = {0, 20};
     plain.insert(plain.end(), mac_key_.begin(), mac_key_.end());
     plain.resize(plain.size() + 12);
@@ -269,7 +269,7 @@ class TurnOauth : public testing::Test {
     std::vector<uint8_t> token = {0, 12};
     token.insert(token.end(), nonce.begin(), nonce.end());
     const auto sealed =
-        bench_.crypto.SealAes256Gcm(Config().oauth_keys[0].key, nonce, AsBytes(server_name), plain);
+        bench_.crypto.SealAesGcm(Config().oauth_keys[key].key.view(), nonce, AsBytes(server_name), plain);
     token.insert(token.end(), sealed.begin(), sealed.end());
     return token;
   }
@@ -294,11 +294,61 @@ TEST_F(TurnOauth, TakesTokensAndEndsWithThem) {
   EXPECT_EQ(bench_.last_answer().FindU32(StunAttribute::kLifetime), 200u);
 }
 
+/// What coturn's client does: a fresh token with each Refresh, of whichever key.
+TEST_F(TurnOauth, ARefreshMayShowANewTokenOfAnotherKey) {
+  const int64_t now = bench_.time().unix_s;
+  ASSERT_EQ(AllocateWith(Token(now, 1000)), 0);
+  const std::vector<uint8_t> old_key = mac_key_;
+  mac_key_.assign(20, 0x78);
+  const auto renewed = Token(now, 1000, "turn.example", 1);
+  bench_.user = "union";
+  bench_.key = mac_key_;
+  EXPECT_EQ(bench_.Refresh(kClient, 600, [&](auto& w) { w.AddBytes(StunAttribute::kAccessToken, renewed); }),
+            0);
+  EXPECT_EQ(bench_.Permit(kClient, {"198.51.100.1"}), 0);  // by the new token's key, without the token
+  bench_.user = "north";
+  bench_.key = old_key;
+  EXPECT_EQ(bench_.Permit(kClient, {"198.51.100.1"}), 401);
+  // The same key ID and the same end, another key inside.
+  mac_key_.assign(20, 0x79);
+  const auto again = Token(now, 1000, "turn.example", 1);
+  bench_.user = "union";
+  bench_.key = mac_key_;
+  EXPECT_EQ(bench_.Refresh(kClient, 600, [&](auto& w) { w.AddBytes(StunAttribute::kAccessToken, again); }),
+            0);
+  EXPECT_EQ(bench_.Permit(kClient, {"198.51.100.1"}), 0);
+}
+
+/// What coturn's clients do: they know a longer key and use its beginning. All later requests do, too.
+TEST_F(TurnOauth, TakesTheFirstSixteenBytesOfATokensKeyAndNoFewer) {
+  const auto good = Token(bench_.time().unix_s, 1000);
+  const auto allocate = [&](size_t key_bytes, int client) {
+    bench_.user = "north";
+    bench_.key = std::vector<uint8_t>(mac_key_.begin(), mac_key_.begin() + ptrdiff_t(key_bytes));
+    return bench_.Allocate(TurnBench::Client(client), [&](wire::StunMessageWriter& w) {
+      w.AddBytes(StunAttribute::kAccessToken, good);
+    });
+  };
+  EXPECT_EQ(allocate(15, 2), 401);
+  EXPECT_EQ(allocate(17, 3), 401);
+  EXPECT_EQ(allocate(16, 1), 0);
+  EXPECT_TRUE(bench_.last_answer().VerifyIntegrity(bench_.crypto.hmac_sha1(), *bench_.key));
+  EXPECT_EQ(bench_.Permit(kClient, {"198.51.100.1"}), 0);
+}
+
+TEST_F(TurnOauth, APasswordIsNoTokenNorATokenAPassword) {
+  ASSERT_EQ(AllocateWith(Token(bench_.time().unix_s, 1000)), 0);
+  bench_.user = bench_.password = "lab";
+  bench_.key.reset();
+  EXPECT_EQ(bench_.Refresh(kClient, 600), 441);
+}
+
 TEST_F(TurnOauth, RefusesOtherTokens) {
   const int64_t now = bench_.time().unix_s;
-  EXPECT_EQ(AllocateWith(Token(now - 1000, 100)), 401);            // over
-  EXPECT_EQ(AllocateWith(Token(now + 1000, 100)), 401);            // not begun
-  EXPECT_EQ(AllocateWith(Token(now, 100, "other.example")), 401);  // for another server
+  EXPECT_EQ(AllocateWith(Token(now - 1000, 100)), 401);              // over
+  EXPECT_EQ(AllocateWith(Token(now + 1000, 100)), 401);              // not begun
+  EXPECT_EQ(AllocateWith(Token(now, 100, "other.example")), 401);    // for another server
+  EXPECT_EQ(AllocateWith(Token(now, 100, "turn.example", 1)), 401);  // sealed with another key than it says
   const auto good = Token(now, 100);
   for (size_t length = 0; length < good.size(); ++length)
     EXPECT_EQ(AllocateWith({good.begin(), good.begin() + ptrdiff_t(length)}), 401) << length;

@@ -57,6 +57,8 @@ TEST(TurnServerErrors, Allocate) {
        [](auto& c) { c.tcp_relay = true; }, kStream},
       {"transport TCP with a token", 400, [](auto& w) { Transport(w, 6), Token(w); },
        [](auto& c) { c.tcp_relay = true; }, kStream},
+      {"transport TCP, dual", 400, [](auto& w) { Transport(w, 6), Additional(w, 2); },
+       [](auto& c) { c.tcp_relay = true; }, kStream},
       {"unknown attribute", 420, [](auto& w) { Transport(w), w.AddU32(StunAttribute(0x7123), 1); }},
       {"an ICE attribute", 420, [](auto& w) { Transport(w), w.AddU32(StunAttribute::kPriority, 1); }},
       {"IPv4", 0, [](auto& w) { Transport(w), Family(w, 1); }},

@@ -120,6 +120,82 @@ TEST_F(TurnServerTcp, AcceptsPermittedPeersOnly) {
   EXPECT_EQ(BindTo(kData, *id), 0);
 }
 
+/// The bench's relay addresses: bound 10.0.0.1, advertised 192.0.2.1.
+class TurnServerTcpHairpin : public TurnServerTcp {
+ protected:
+  uint16_t AllocateTcp(const TurnClient& client) {
+    EXPECT_EQ(bench_.Code(client, StunMethod::kAllocate,
+                          [](auto& w) { w.AddU32(StunAttribute::kRequestedTransport, 6u << 24); }),
+              0);
+    return bench_.last_answer().FindXorAddress(StunAttribute::kXorRelayedAddress)->port;
+  }
+  /// 0: the kernel is asked to connect.
+  int ConnectCode(const Endpoint& peer) {
+    AskToConnect(peer);
+    const auto texts = bench_.Settle();
+    if (texts.size() != 1) return -1;
+    return texts[0].starts_with("connect ") ? 0 : bench_.last_answer().error_code()->code;
+  }
+};
+
+TEST_F(TurnServerTcpHairpin, ReachesOtherRelaysOfThisBoxAndNothingElseOfIt) {
+  const TurnClient other = TurnBench::Client(5, ClientTransport::kTcp);
+  const TurnClient ended = TurnBench::Client(6, ClientTransport::kTcp), udp = TurnBench::Client(7);
+  const uint16_t other_port = AllocateTcp(other), ended_port = AllocateTcp(ended);
+  EXPECT_EQ(bench_.Refresh(ended, 0), 0);
+  ASSERT_EQ(bench_.Allocate(udp), 0);
+  const uint16_t udp_port = bench_.last_answer().FindXorAddress(StunAttribute::kXorRelayedAddress)->port;
+  // Asked for, and the kernel has not said that it listens.
+  bench_.Ask(TurnBench::Client(8, ClientTransport::kTcp), StunMethod::kAllocate,
+             [](auto& w) { w.AddU32(StunAttribute::kRequestedTransport, 6u << 24); });
+  uint16_t starting_port = 0;
+  while (const auto output = bench_.server().PollOutput()) {
+    if (const auto* open = std::get_if<OpenTcpRelay>(&*output)) starting_port = open->local.port;
+  }
+  ASSERT_NE(starting_port, 0);
+
+  const IpAddress bound = IpAddress::V4(10, 0, 0, 1), advertised = IpAddress::V4(192, 0, 2, 1);
+  struct Row {
+    const char* what;
+    uint16_t port;
+    int code;
+  };
+  const Row rows[] = {{"another relay", other_port, 0},
+                      {"the client's own", port_, 403},
+                      {"the web", 443, 403},
+                      {"SIP", 5060, 403},
+                      {"a TURN listener", 3478, 403},
+                      {"a relay of UDP", uint16_t(udp_port), 403},
+                      {"a relay that ended", ended_port, 403},
+                      {"one that does not listen yet", starting_port, 403},
+                      {"a port of the range", 49175, 403}};
+  for (const Row& row : rows) {
+    // A relay of UDP may have the number of one of TCP.
+    const bool taken = row.code != 0 && row.port == other_port;
+    if (taken) continue;
+    EXPECT_EQ(ConnectCode({advertised, row.port}), row.code) << row.what;
+    EXPECT_EQ(ConnectCode({bound, row.port}), row.code) << row.what << ", by its bound address";
+  }
+}
+
+TEST_F(TurnServerTcpHairpin, ConnectsToTheBoundAddressAndTellsTheAdvertised) {
+  const TurnClient other = TurnBench::Client(5, ClientTransport::kTcp);
+  const uint16_t other_port = AllocateTcp(other);
+  AskToConnect({IpAddress::V4(192, 0, 2, 1), other_port});
+  EXPECT_EQ(bench_.Settle(), Texts{"connect 1 10.0.0.1:" + std::to_string(port_) +
+                                   " to 10.0.0.1:" + std::to_string(other_port)});
+  // The other side: only with a permission of its own, by either name of our address.
+  const Endpoint source{IpAddress::V4(10, 0, 0, 1), port_};
+  EXPECT_FALSE(bench_.server().HandleTcpPeerAccepted(bench_.now(), AllocationId(2), source));
+  ASSERT_EQ(bench_.Permit(other, {"198.51.100.1"}), 0);
+  EXPECT_FALSE(bench_.server().HandleTcpPeerAccepted(bench_.now(), AllocationId(2), source));
+  ASSERT_EQ(bench_.Permit(other, {"192.0.2.1"}), 0);
+  const auto id = bench_.server().HandleTcpPeerAccepted(bench_.now(), AllocationId(2), source);
+  ASSERT_TRUE(id);
+  EXPECT_EQ(bench_.Settle(), Texts{"answer 203.0.113.5:5000 ConnectionAttempt indication peer 192.0.2.1:" +
+                                   std::to_string(port_) + " connection " + std::to_string(id->value())});
+}
+
 TEST_F(TurnServerTcp, NobodyBindsForHalfAMinute) {
   Connected();
   bench_.Settle();
@@ -128,6 +204,24 @@ TEST_F(TurnServerTcp, NobodyBindsForHalfAMinute) {
   bench_.Pass(seconds(1));
   EXPECT_EQ(bench_.Settle(), Texts{"close connection"});
   EXPECT_EQ(bench_.server().tcp_connection_count(), 0u);
+}
+
+TEST_F(TurnServerTcp, ShowsConnectionsInTheirStates) {
+  const auto shown = [&] {
+    std::vector<PeerView::Kind> kinds;
+    bench_.server().ForEachPeer(AllocationId(1), [&](const PeerView& view) {
+      EXPECT_EQ(view.peer, kPeer);
+      kinds.push_back(view.kind);
+    });
+    return kinds;
+  };
+  AskToConnect();
+  const auto id = std::get<ConnectTcpPeer>(*bench_.server().PollOutput()).connection;
+  EXPECT_EQ(shown(), std::vector{PeerView::Kind::kConnecting});
+  bench_.server().HandleTcpPeerConnected(bench_.now(), id, Outcome::kDone);
+  EXPECT_EQ(shown(), std::vector{PeerView::Kind::kUnbound});
+  EXPECT_EQ(BindTo(kData, id), 0);
+  EXPECT_EQ(shown(), std::vector{PeerView::Kind::kBound});
 }
 
 TEST_F(TurnServerTcp, BoundsTheConnectionsOfAnAllocation) {

@@ -376,6 +376,24 @@ TEST(TurnServer, MovesAMobileAllocation) {
   ExpectNothingLeft(bench);
 }
 
+TEST(TurnServer, ATicketIsNoWayPastTheQuota) {
+  TurnConfig config = TurnBench::Config();
+  config.mobility = true;
+  config.quota_per_user = 1;
+  TurnBench bench(config);
+  for (int round = 0; round < 3; ++round) {
+    const TurnClient first = TurnBench::Client(1), second = TurnBench::Client(2);
+    ASSERT_EQ(bench.Allocate(first, [](auto& w) { w.AddFlag(StunAttribute::kMobilityTicket); }), 0);
+    const auto value = *bench.last_answer().Find(StunAttribute::kMobilityTicket);
+    const std::vector<uint8_t> ticket(value.begin(), value.end());
+    ASSERT_EQ(
+        bench.Refresh(second, 600, [&](auto& w) { w.AddBytes(StunAttribute::kMobilityTicket, ticket); }), 0);
+    EXPECT_EQ(bench.Allocate(first), 486);  // the place it left is no second one
+    EXPECT_EQ(bench.Refresh(second, 0), 0);
+    ExpectNothingLeft(bench);
+  }
+}
+
 TEST(TurnServer, AnswersBindingsOverConnections) {
   TurnBench bench;
   bench.proof = TurnBench::Proof::kNone;
@@ -388,6 +406,27 @@ TEST(TurnServer, AnswersBindingsOverConnections) {
   bench.proof = TurnBench::Proof::kSha1;
   EXPECT_EQ(bench.Code(client, StunMethod::kBinding), 0);
   EXPECT_TRUE(bench.last_answer().has_integrity());
+}
+
+TEST(TurnServer, ShowsPermissionsAndChannels) {
+  TurnBench bench;
+  ASSERT_EQ(bench.Allocate(kClient), 0);
+  ASSERT_EQ(bench.Permit(kClient, {"198.51.100.1"}), 0);
+  bench.Pass(seconds(10));
+  ASSERT_EQ(bench.Bind(kClient, 0x4001, "198.51.100.2:80"), 0);
+  const auto shown = [&] {
+    Texts texts;
+    bench.server().ForEachPeer(AllocationId(1), [&](const PeerView& view) {
+      const auto left = std::chrono::duration_cast<seconds>(*view.expires_at - bench.now()).count();
+      texts.push_back((view.kind == PeerView::Kind::kChannel ? "channel " : "permission ") +
+                      view.peer.ToString() + " " + std::to_string(view.channel) + " " + std::to_string(left));
+    });
+    return texts;
+  };
+  EXPECT_EQ(shown(), (Texts{"permission 198.51.100.1:0 0 290", "permission 198.51.100.2:0 0 300",
+                            "channel 198.51.100.2:80 16385 600"}));
+  bench.Pass(seconds(590));
+  EXPECT_EQ(shown(), Texts{});  // the allocation has ended with all of it
 }
 
 TEST(TurnServer, EverythingReturnsToZeroAfterChurn) {
