@@ -1,16 +1,19 @@
 """Linegate's TURN server under attack (issue of the TURN server, section 4): bounded in time and count, inside the lab."""
+import base64
 import contextlib
+import hmac
 import select
 import socket
 import ssl
 import struct
+import subprocess
 import time
 
 import lab
 import stun
 from cases import (LINEGATE, SteadyRelay, allocations, case, client, drops, nothing_left, own_memory_kib, require,
                    succeeded, tcp_socket)
-from flood import Flood, allocate_requests
+from flood import Flood, allocate_requests, binding_requests
 from session import Closed, Session
 from stun import ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION, REFRESH
 
@@ -44,6 +47,49 @@ def _():
             relay_lost_nothing(steady)
         with client(source=("10.90.1.2", None)) as newcomer:
             succeeded(newcomer.allocate(), "an Allocate after the flood")
+    nothing_left()
+
+
+@case("binding_flood", "Binding from 20,000 sources: each answered, memory flat, relays lose nothing", config="attacks")
+def _():
+    def answered():
+        return lab.control("drops")["counters"]["stun_bindings_answered"]
+
+    with contextlib.closing(Flood()) as flood:
+        flood.send(binding_requests(1000), 10000)
+        before = lab.until("the answers stand still", 3, steady_value(answered))
+        with SteadyRelay() as steady, memory_is_flat(512):
+            sent, _ = flood.send(binding_requests(20000), 10000)
+            lab.until(f"{sent} answers", 5, lambda: answered() - before >= sent)
+            relay_lost_nothing(steady)
+    nothing_left()
+
+
+def steady_value(read):
+    """A probe: what `read` gives, once it has given it twice."""
+    seen = [None]
+
+    def probe():
+        last, seen[0] = seen[0], read()
+        return seen[0] if seen[0] == last else None
+    return probe
+
+
+@case("names_are_bytes", "user names with formats, quotes and control characters stay bytes", config="attacks")
+def _():
+    hostile = ["%n%s%n%s%p", "a\"}],\"ok\":true,{\"", "\r\nFAKE LINE", "../../etc/passwd", "\x1b[2J\x07", "\u202eevil", "x" * 400]
+    with contextlib.ExitStack() as held:
+        for odd in hostile:
+            session = held.enter_context(client())
+            session.user = f"{int(time.time()) + 600}:{odd}"
+            session.password = base64.b64encode(hmac.new(b"lab-secret", session.user.encode(), "sha1").digest()).decode()
+            succeeded(session.allocate(), f"Allocate of {session.user[:40]!r}")
+        shown = lab.control("turn")  # is JSON still
+        require(shown["allocations"] == len(hostile) == len(shown["list"]), f"{shown['allocations']} allocations are shown")
+        text = subprocess.run([lab.ROOT / "scripts/lab.sh", "ctl", "turn"], capture_output=True, timeout=20, check=True).stdout
+        require(not any(byte < 0x20 and byte != 0x0A or byte == 0x7F for byte in text), "a control character reaches the terminal")
+        logged = (lab.RUN / "log/controlplane.log").read_text(errors="replace")
+        require("FAKE LINE" not in logged and "evil" not in logged, "a user's name reaches the log")
     nothing_left()
 
 

@@ -82,6 +82,13 @@ def _():
     require("Other addr: : 10.90.1.3:" in said, f"no OTHER-ADDRESS: {said}")
 
 
+@case("stunclient_inside", "turnutils_stunclient at the listener inside the enterprise: it answers from where it was asked", beside=True)
+def _():
+    for server, own in (("10.90.2.1", lab.PEER), ("fd90:2::1", lab.PEER6)):
+        said = lab.run("sip", "timeout", "3", "turnutils_stunclient", server, timeout=20).stdout
+        require(re.search(rf"UDP reflexive addr: {re.escape(own)}:\d+|UDP reflexive addr: \[?{re.escape(own)}\]?:\d+", said), f"{server}: {said}")
+
+
 @case("natdiscovery", "turnutils_natdiscovery: no NAT, endpoint-independent filtering", beside=True)
 def _():
     said = lab.run("web", "turnutils_natdiscovery", "-m", "-f", "-L", lab.CLIENT, lab.SERVER, timeout=30).stdout

@@ -67,6 +67,12 @@ class Flood:
         self.socket.close()
 
 
+def binding_requests(count):
+    request = stun.header(stun.BINDING, 0, b"floodfloodfl")
+    for source, port in invented_sources(count):
+        yield source, port, request
+
+
 def allocate_requests(count):
     """Allocates from `count` sources: every second one without credentials, the others with invented ones."""
     bare = stun.with_length(stun.header(3, 0, b"floodfloodfl") + stun.transport())

@@ -54,8 +54,17 @@ def ip(where, *arguments):
     subprocess.run(["ip", "-n", f"{NAME}-{where}", *arguments], check=True, capture_output=True)
 
 
+_form = []
+
+
 def up(*arguments):
+    _form[:] = arguments
     subprocess.run([ROOT / "scripts/lab.sh", "up", *arguments], check=True, timeout=90)
+
+
+def up_again():
+    """Starts again what has died."""
+    up(*list(_form))
 
 
 def control(*arguments):

@@ -15,7 +15,11 @@ import sys
 import clients  # noqa: F401 (the imports fill the registry, in this order)
 import attacks  # noqa: F401
 import lab
-import nat  # noqa: F401
+import nat
+import oauth
+import ports  # noqa: F401
+import restart  # noqa: F401
+import tcp_relay  # noqa: F401
 from cases import CASES, EchoPeer, result_of
 
 AT_ONCE = 5
@@ -28,7 +32,7 @@ def derived(text, name):
         "attacks": [],  # a gateway of their own: what the clients abandoned lives out its time on the other
         # 32 ports in all, 20 allocations per user.
         "small": [("relay_ports = [49152, 53247]", "relay_ports = [49152, 49183]"), ("[turn]\n", "[turn]\nquota_per_user = 20\n")],
-        "optional": [("[turn]\n", "[turn]\nmobility = true\n")],
+        "optional": [("[turn]\n", f"[turn]\nmobility = true\n{oauth.settings()}\n")],
         "nat": [('addresses = ["10.90.1.1", "fd90:1::1"]\n', f'addresses = ["10.90.1.1"]\nadvertise = ["{nat.PUBLIC}"]\n'),
                 ('addresses = ["10.90.1.3", "fd90:1::3"]\n', f'addresses = ["10.90.1.3"]\nadvertise = ["{nat.PUBLIC_OTHER}"]\n'),
                 ('allowed_peers = [', 'allowed_peers = ["198.51.100.0/24", ')],

@@ -106,8 +106,9 @@ class Session:
     # ---- requests -------------------------------------------------------------------------------------------------
 
     def build(self, method, *attributes, kind=REQUEST, transaction=None, auth=True, user=None, password=None, realm=None,
-              nonce=None, integrity="MESSAGE-INTEGRITY", behind=b"", fingerprint=False, wrong_fingerprint=False):
-        """A message; a function among `attributes` is called with the transaction id. auth False: no credentials."""
+              nonce=None, integrity="MESSAGE-INTEGRITY", behind=b"", fingerprint=False, wrong_fingerprint=False, key=None):
+        """A message; a function among `attributes` is called with the transaction id. auth False: no credentials; `key`: in
+        place of the password's."""
         transaction = transaction or stun.new_transaction()
         body = b"".join(one(transaction) if callable(one) else one for one in attributes)
         user = self.user if user is None else user
@@ -117,7 +118,7 @@ class Session:
             body += stun.attribute("USERNAME", user.encode()) + stun.attribute("REALM", realm) + stun.attribute("NONCE", nonce)
         message = stun.with_length(stun.header(stun.message_type(method, kind), 0, transaction) + body)
         if auth and integrity:
-            self.key = stun.long_term_key(user, realm.decode(), self.password if password is None else password)
+            self.key = key or stun.long_term_key(user, realm.decode(), self.password if password is None else password)
             message = stun.add_integrity(message, self.key, integrity)
         message = stun.with_length(message + behind)
         if fingerprint or wrong_fingerprint:
