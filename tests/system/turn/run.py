@@ -14,6 +14,7 @@ import sys
 
 import clients  # noqa: F401 (the imports fill the registry, in this order)
 import attacks  # noqa: F401
+import icmp  # noqa: F401
 import lab
 import nat
 import oauth
