@@ -15,7 +15,7 @@ export class Agent extends EventTarget {
   constructor(settings) {
     super();
     this.settings = settings;
-    this.network = () => ({ iceServers: settings.iceServers }); // how the next call may reach the gateway; null: no way
+    this.network = async () => ({ iceServers: settings.iceServers }); // how the next call may reach the gateway; null: no way
   }
 
   get session() { return this.#session; }
@@ -65,7 +65,7 @@ export class Agent extends EventTarget {
   // The microphone is asked for first, so that a refusal is told from every other failure.
   async call(target) {
     if (this.#session || !this.#agent) return;
-    const pcConfig = this.#network();
+    const pcConfig = await this.#network();
     if (!pcConfig) return;
     const stream = await this.#microphone();
     if (!stream || this.#session || !this.#agent) { stream?.getTracks().forEach((track) => track.stop()); return; }
@@ -82,7 +82,7 @@ export class Agent extends EventTarget {
 
   async answer() {
     const session = this.#session;
-    const pcConfig = this.#network();
+    const pcConfig = await this.#network();
     if (!pcConfig) return;
     const stream = await this.#microphone();
     if (!stream) return;
@@ -99,8 +99,8 @@ export class Agent extends EventTarget {
   sendDigit(digit) { this.#session?.sendDTMF(digit, { transportType: 'RFC2833', duration: 120, interToneGap: 70 }); }
 
   // JsSIP hides what the browser says of a configuration, so that is tried here.
-  #network() {
-    const pcConfig = this.network();
+  async #network() {
+    const pcConfig = await this.network();
     try {
       if (pcConfig) new RTCPeerConnection(pcConfig).close();
       else this.#tell('problem', explain.noRelayProblem);

@@ -1,7 +1,7 @@
 // Wires the page to the agent: nothing but the DOM happens here.
 import { Agent } from './agent.js';
 import { mediaLostProblem, missingPrerequisite } from './explain.js';
-import { loadSettings, networkConfig, rememberedUser, rememberUser } from './settings.js';
+import { loadSettings, networkConfig, rememberedUser, rememberUser, renewCredentials } from './settings.js';
 import { LevelMeter, readStatistics } from './statistics.js';
 
 const element = (id) => document.getElementById(id);
@@ -148,8 +148,11 @@ function wireNetwork(agent, settings) {
     show('relay', element('relay-only').checked);
     show('relay-known', known);
   };
-  agent.network = () => networkConfig(settings, {
-    relayOnly: element('relay-only').checked, url: value('relay-url'), user: value('relay-user'), password: element('relay-password').value });
+  agent.network = async () => {
+    await renewCredentials(settings);
+    return networkConfig(settings, {
+      relayOnly: element('relay-only').checked, url: value('relay-url'), user: value('relay-user'), password: element('relay-password').value });
+  };
 }
 
 async function main() {

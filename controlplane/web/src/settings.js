@@ -16,6 +16,16 @@ export async function loadSettings() {
   return settings;
 }
 
+const marginS = 60;
+
+// The gateway's own relay gives names that begin with the second they end at. A page may stay open for longer than that.
+const lapses = ({ username }) => /^\d+(:|$)/.test(username ?? '') && Number.parseInt(username, 10) < Date.now() / 1000 + marginS;
+
+// Asks the gateway for new credentials when those it gave are over or nearly so.
+export async function renewCredentials(settings) {
+  if (settings.iceServers.some(lapses)) settings.iceServers = (await loadSettings()).iceServers;
+}
+
 // The name is remembered between visits; the password is left to the browser's own store.
 export const rememberedUser = () => localStorage.getItem('linegate-user') ?? '';
 export const rememberUser = (user) => localStorage.setItem('linegate-user', user);

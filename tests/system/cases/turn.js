@@ -92,6 +92,44 @@ async function pageThroughRelay({ browser }) {
   }
 }
 
+// The page with credentials of the gateway alone: what it got when it was loaded is over, so it asks again before it calls.
+async function pageCredentials({ browser, lab }) {
+  const context = await browser.engine.newContext({ ignoreHTTPSErrors: true });
+  try {
+    const page = await context.newPage();
+    await page.addInitScript(() => {
+      const fetched = window.fetch;
+      window.given = [];
+      window.fetch = async (...request) => {
+        const response = await fetched(...request);
+        if (!/config\.json$/.test(request[0])) return response;
+        const settings = await response.json();
+        window.given.push({ ...settings.iceServers[0] });
+        if (window.given.length === 1) settings.iceServers[0].username = settings.iceServers[0].username.replace(/^\d+/, '1000000000');
+        return new Response(JSON.stringify(settings));
+      };
+    });
+    await page.goto('https://10.90.1.1/');
+    await page.fill('#user', '1001');
+    await page.fill('#password', '1001');
+    await page.click('#sign-in button');
+    await page.click('#network summary');
+    await page.check('#relay-only');
+    await page.click('[data-target=echo]');
+    await page.waitForFunction(() => /relayed/.test(document.getElementById('stat-path').textContent), null, { timeout: 8000 });
+    const given = await page.evaluate(() => window.given);
+    require(given.length === 2, `the page asked ${given.length} times for credentials`);
+    const [expiry] = given[1].username.split(':');
+    require(Number(expiry) > Date.now() / 1000 + 60, `credentials that end at ${expiry}`);
+    const { list } = await lab.control('turn');
+    require(list.some((one) => one.peers.length > 0 && one.to_peer_pkts > 0 && one.to_client_pkts > 0), 'linegatectl shows no relayed call');
+    await page.click('#hang-up');
+    await page.waitForSelector('#dial:not([hidden])', { timeout: 2000 });
+  } finally {
+    await context.close();
+  }
+}
+
 const nothingLeft = { name: 'turn_zero', title: 'no allocation of a browser is left', phones: [], async run({ lab }) {
   await lab.withoutAllocations(4000);
 } };
@@ -104,6 +142,7 @@ export const turnCases = [
   { name: 'relay_udp_v6', title: 'relay only, the browser reaches the relay over IPv6', limitMs, run: (tools) => relayedCall(tools, 'echo', 'udp6') },
   { name: 'relay_tls_v6', title: 'relay only, TLS over IPv6', limitMs, run: (tools) => relayedCall(tools, 'echo', 'tls6') },
   { name: 'page_relay_only', title: 'the page itself, told to use a relay only', limitMs, run: pageThroughRelay },
+  { name: 'page_credentials', title: 'the page gets its relay credentials from the gateway, and new ones when they end', limitMs, run: pageCredentials },
   { name: 'symmetric_nats', title: 'two browsers behind symmetric NATs find the relay', limitMs: 25000, run: (tools) =>
     betweenNats(tools, { iceServers: [{ urls: 'stun:10.90.1.1:3478' }, { urls: ways.udp, ...account }] }, (seen) =>
       require(seen.every((end) => end.local === 'relay' || end.remote === 'relay'), 'a pair without a relay was selected')) },
