@@ -1,7 +1,7 @@
 #!/bin/bash
 # The lab: browsers, Linegate and a SIP Server in three network namespaces, for people and for tests. As root:
 #
-#   scripts/lab.sh up [--config FILE] [--sip-server] [--no-gateway]
+#   scripts/lab.sh up [--config FILE] [--sip-server] [--no-gateway] [--queues N]
 #   scripts/lab.sh exec web|core|sip COMMAND...      runs COMMAND in that namespace
 #   scripts/lab.sh ctl ARGS...                       linegatectl against the lab's control plane
 #   scripts/lab.sh down                              leaves nothing behind, whatever was killed before
@@ -13,9 +13,11 @@
 # Default routes lead through lg-core, whose kernel forwards nothing: what crosses went through Linegate.
 # --sip-server: Kamailio on 10.90.2.2:5060 (UDP, TCP) and baresip, user 1003, on 10.90.2.2:5070.
 # --no-gateway: the namespaces (and the SIP Server) alone, for another gateway or a client test.
+# --queues N: N receive queues on each of Linegate's interfaces and N workers, whatever the configuration says.
 # `up` twice is the same as once; with other options or newer programs it changes over; it starts again what has died.
 # LINEGATE_BUILD names the build tree (default build/release). Logs: /run/linegate-lab/log; `down` keeps a copy in the
 # folder that LINEGATE_KEEP_LOGS names.
+# LINEGATE_LAB_QUEUES=N is --queues N for those who cannot name it.
 # LINEGATE_LAB=NAME is another lab beside the first: namespaces NAME-web, NAME-core, NAME-sip, all below
 # /run/linegate-lab-NAME, which also stands for /run/linegate-lab in the configuration.
 set -euo pipefail
@@ -35,10 +37,15 @@ usage() {
 }
 
 # pair NS DEVICE CORE_DEVICE NETWORK: one veth pair between NS (host part 2) and the core (host part 1).
+#
+# A sender's kernel chooses a transmit queue by flow. Native XDP sees it as the receive queue of the same number. Generic
+# XDP (Linux 6.18) takes it for a receive queue counted from 1, and 0 for none: so the sender gets one queue more, and the
+# first receive queue two shares.
 pair() {
-  local ns=$1 device=$2 core=$3 network=$4
-  ip link add "$device" netns "$ns" numtxqueues 1 numrxqueues 1 type veth \
-    peer name "$core" netns "$lab-core" numtxqueues 1 numrxqueues 1
+  local ns=$1 device=$2 core=$3 network=$4 sending=$queues
+  if [ "$queues" -gt 1 ] && [ "$native" = no ]; then sending=$((queues + 1)); fi
+  ip link add "$device" netns "$ns" numtxqueues "$sending" numrxqueues "$queues" type veth \
+    peer name "$core" netns "$lab-core" numtxqueues "$queues" numrxqueues "$queues"
   bring_up "$ns" "$device" "$network" 2
   bring_up "$lab-core" "$core" "$network" 1
   ip -n "$ns" route add default via "10.90.$network.1"
@@ -56,11 +63,13 @@ bring_up() {
 
 make_network() {
   local ns whole=yes
+  [ "$(cat "$run/queues" 2>/dev/null)" = "$queues $native" ] || whole=no
   for ns in "${namespaces[@]}"; do namespace_exists "$ns" || whole=no; done
   [ "$whole" = no ] || { ip -n "$lab-web" link show lgw0 && ip -n "$lab-sip" link show lgs0; } >/dev/null 2>&1 || whole=no
   [ "$whole" = no ] || return 0
   down
   mkdir -p "$run"
+  printf '%s' "$queues $native" >"$run/queues"
   for ns in "${namespaces[@]}"; do add_namespace "$ns"; done
   pair "$lab-web" lgw0 lgw1 1
   pair "$lab-sip" lgs0 lgs1 2
@@ -109,12 +118,13 @@ start_sip_server() {
 }
 
 up() {
-  local config="" sip_server=no gateway=yes wanted
+  local config="" sip_server=no gateway=yes wanted queues=${LINEGATE_LAB_QUEUES:-1} native=no
   while [ $# -gt 0 ]; do
     case $1 in
       --config) [ $# -ge 2 ] || usage; config=$(realpath "$2"); shift 2 ;;
       --sip-server) sip_server=yes; shift ;;
       --no-gateway) gateway=no; shift ;;
+      --queues) [ $# -ge 2 ] || usage; queues=$2; shift 2 ;;
       *) usage ;;
     esac
   done
@@ -124,13 +134,15 @@ up() {
   [ -r "$config" ] || fail "cannot read $config"
   [ "$gateway" = no ] || need_binaries
 
-  wanted="$gateway $sip_server $build $config $(sha256sum <"$config")"
+  if grep -q '^xdp_mode = "native"' "$config"; then native=yes; fi
+  wanted="$gateway $sip_server $queues $build $config $(sha256sum <"$config")"
   [ "$gateway" = no ] || wanted+=" $(stat -c %Y "$dataplane" "$controlplane" | tr '\n' ' ')"
   if [ -e "$run/mode" ] && [ "$(cat "$run/mode")" != "$wanted" ]; then change_over; fi
   make_network
   printf '%s' "$wanted" >"$run/mode"
   make_files
   sed "s#/run/linegate-lab\\b#$run#g" "$config" >"$run/linegate.toml"
+  [ "$queues" = 1 ] || sed -i "s/^workers = .*/workers = $queues/" "$run/linegate.toml"
   if [ "$sip_server" = yes ]; then start_sip_server; fi
   if [ "$gateway" = yes ]; then
     start_gateway "$run" "$lab-core" "$run/linegate.toml" || fail "Linegate did not start; logs in $run/log"

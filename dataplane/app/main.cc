@@ -44,6 +44,7 @@ void PublishXdpDrops(const NetworkPorts& network, abi::LinkHeader& header) {
 Status Serve(const settings::DataplaneSettings& settings, SharedMemory& memory, StopSignals& signals) {
   auto network = NetworkPorts::Open(settings);
   if (!network) return MakeUnexpected(std::move(network).error());
+  for (const std::string& description : network->descriptions()) Say(description);
   for (const std::string& warning : network->warnings()) Say("warning: " + warning);
   WorkerThreads workers(settings, memory, *network);
   if (Status started = workers.Start(); !started) {

@@ -129,6 +129,14 @@ Status NetworkPorts::AttachProgram(const std::string& interface) {
         " lies in a private mount namespace: after a crash the kernel would answer for our ports until "
         "the next start (enter network namespaces with nsenter --net, or mount bpffs there first)");
   }
+  if (!program->native_refusal().empty()) {
+    warnings_.push_back("interface '" + interface +
+                        "': native XDP is refused, running in generic mode: " + program->native_refusal());
+  }
+  descriptions_.push_back("interface '" + interface + "': XDP in " +
+                          std::string(drivers::XdpModeName(program->mode())) + " mode on " +
+                          std::to_string(settings_.workers) + " receive queue(s)" +
+                          (program->origin() == drivers::XdpOrigin::kAdopted ? ", program adopted" : ""));
   programs_.push_back(std::move(*program));
   // Every interface takes the ports of all realms: what arrives for an address of the other side is dropped
   // and counted by the worker; left to the kernel it would be answered, which tells a stranger what is
@@ -141,7 +149,7 @@ Status NetworkPorts::OpenXdpPorts(uint16_t port_id, const drivers::XdpLoader& pr
     drivers::AfXdpDevice device;
     device.interface = interfaces_[port_id];
     device.queue = worker;
-    if (settings_.xdp_mode == "native") device.busy_poll = drivers::AfXdpDevice::BusyPoll::kOn;
+    if (program.mode() == drivers::XdpMode::kNative) device.busy_poll = drivers::AfXdpDevice::BusyPoll::kOn;
     auto port = drivers::DpdkPort::Open(*pool_, port_id, device);
     if (!port) return MakeUnexpected(std::move(port).error());
     ports_[worker].push_back(std::move(*port));
@@ -152,6 +160,9 @@ Status NetworkPorts::OpenXdpPorts(uint16_t port_id, const drivers::XdpLoader& pr
 
 Status NetworkPorts::OpenMemifPorts(uint16_t port_id) {
   const std::string path = settings::MemifPathOf(interfaces_[port_id]);
+  const uint16_t vlan = settings::VlanOf(settings_, interfaces_[port_id]);
+  descriptions_.push_back("memif server on " + path + ", " + std::to_string(settings_.workers) + " port(s)" +
+                          (vlan != 0 ? ", VLAN " + std::to_string(vlan) : ""));
   if (Status claimed = drivers::ClaimMemifSocket(path); !claimed) return claimed;
   for (uint16_t worker = 0; worker < settings_.workers; ++worker) {
     drivers::MemifDevice device;
@@ -159,9 +170,15 @@ Status NetworkPorts::OpenMemifPorts(uint16_t port_id) {
     device.id = worker;
     auto port = drivers::DpdkPort::Open(*pool_, port_id, device);
     if (!port) return MakeUnexpected(std::move(port).error());
-    ports_[worker].push_back(std::move(*port));
+    AddPort(worker, vlan, std::move(*port));
   }
   return {};
+}
+
+void NetworkPorts::AddPort(uint16_t worker, uint16_t vlan, std::unique_ptr<io::PacketPort> port) {
+  if (vlan == 0) return ports_[worker].push_back(std::move(port));
+  ports_[worker].push_back(std::make_unique<drivers::VlanPort>(*port, vlan));
+  trunks_.push_back(std::move(port));
 }
 
 std::vector<io::PacketPort*> NetworkPorts::PortsOf(uint16_t worker) const {
@@ -182,6 +199,7 @@ Result<drivers::XdpCounters> NetworkPorts::ReadXdpCounters() const {
 
 void NetworkPorts::UndoStart() {
   ports_.clear();
+  trunks_.clear();
   bool adopted = false;
   for (drivers::XdpLoader& program : programs_) {
     adopted |= program.origin() == drivers::XdpOrigin::kAdopted;
@@ -200,6 +218,7 @@ Status NetworkPorts::Release(const settings::DataplaneSettings& settings) {
 
 Status NetworkPorts::Close() {
   ports_.clear();
+  trunks_.clear();
   Status first;
   for (drivers::XdpLoader& program : programs_) {
     if (Status detached = program.Detach(); !detached && first) first = detached;

@@ -7,6 +7,7 @@
 #include "dataplane/io/packet_port.h"
 #include "dataplane/settings/settings.h"
 #include "drivers/net/dpdk_pool.h"
+#include "drivers/net/vlan_port.h"
 #include "drivers/net/xdp/reserved_ports.h"
 #include "drivers/net/xdp/udp_port_claim.h"
 #include "drivers/net/xdp/xdp_loader.h"
@@ -24,7 +25,8 @@ size_t NetworkMegabytes(const settings::DataplaneSettings& settings);
 Status CheckReceiveQueues(const std::string& interface, uint32_t queues, uint32_t workers);
 
 /// All network ports of the process: the XDP program on every kernel interface and one AF_XDP port per such
-/// interface and worker; one memif server per memif interface and worker (id = worker, one socket).
+/// interface and worker; one memif server per memif interface and worker (id = worker, one socket), behind a VlanPort
+/// where its realms have a VLAN.
 ///
 /// Theory of operation. Open reserves our UDP ports with the kernel, attaches (or adopts) the XDP programs,
 /// fills their port sets, and only then binds the sockets; each bind is verified. The worker of index w
@@ -47,6 +49,8 @@ class NetworkPorts {
   Result<drivers::XdpCounters> ReadXdpCounters() const;
   /// Things an operator should know that do not keep us from starting.
   const std::vector<std::string>& warnings() const { return warnings_; }
+  /// "interface 'eth0': XDP in native mode on 2 receive queue(s), adopted": one line per interface.
+  const std::vector<std::string>& descriptions() const { return descriptions_; }
   const drivers::DpdkPool& pool() const { return *pool_; }
 
   /// Unbinds sockets, detaches programs, gives reserved ports back. The first error, having tried everything.
@@ -61,15 +65,18 @@ class NetworkPorts {
   Status AttachProgram(const std::string& interface);
   Status OpenXdpPorts(uint16_t port_id, const drivers::XdpLoader& program);
   Status OpenMemifPorts(uint16_t port_id);
+  void AddPort(uint16_t worker, uint16_t vlan, std::unique_ptr<io::PacketPort> port);
   void UndoStart();
 
   settings::DataplaneSettings settings_;
   std::vector<std::string> interfaces_;
   std::vector<std::string> warnings_;
+  std::vector<std::string> descriptions_;
   drivers::ReservedPorts reserved_;
   std::unique_ptr<drivers::DpdkPool> pool_;
   std::vector<drivers::XdpLoader> programs_;  ///< of the kernel interfaces, in their order
   std::vector<std::vector<std::unique_ptr<io::PacketPort>>> ports_;  ///< [worker][port id]
+  std::vector<std::unique_ptr<io::PacketPort>> trunks_;  ///< what stands behind the VlanPorts among them
 };
 
 }  // namespace linegate::app

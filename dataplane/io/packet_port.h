@@ -36,6 +36,8 @@ struct PortStats {
   uint64_t received_pkts = 0;
   uint64_t sent_pkts = 0;
   uint64_t send_failed_pkts = 0;  ///< the port took no more; buffers were freed
+  uint64_t wrong_vlan_pkts =
+      0;  ///< arrived on another VLAN than the port's, or on none; not in received_pkts
 };
 
 /// One queue pair of one network port, owned by one worker. Theory of operation: all packets of a worker live in

@@ -21,6 +21,7 @@ constexpr uint32_t kDefaultRelaysPerWorker = 1024;  // where a realm has relay_p
 constexpr int64_t kMostRequestsPerSecond = 100'000'000;
 constexpr size_t kLongestInterfaceName = 15;  // IFNAMSIZ - 1
 constexpr size_t kLongestRealmName = 31;
+constexpr int64_t kLastVlan = 4094;
 constexpr std::string_view kMemifPrefix = "memif:";
 constexpr size_t kLongestSocketPath = 107;  // sockaddr_un, less the final zero
 
@@ -165,6 +166,11 @@ Realm ReadRealm(TomlReader& reader, int64_t workers) {
   if (!IsInterfaceName(realm.interface) && !IsMemifName(realm.interface)) {
     reader.Fault("interface", "must be the name of a network interface, or memif:/path/of/a/socket");
   }
+  int64_t vlan = 0;
+  reader.Integer("vlan", 1, kLastVlan, vlan);
+  realm.vlan = uint16_t(vlan);
+  if (vlan != 0 && !IsMemifName(realm.interface))
+    reader.Fault("vlan", "is for memif ports; of a network interface name the VLAN device (eth0.100)");
   realm.addresses = ReadAddresses(reader, "addresses");
   const auto v4 =
       std::count_if(realm.addresses.begin(), realm.addresses.end(), [](auto& a) { return a.is_v4(); });
@@ -235,6 +241,10 @@ void ReadRealms(ErrorSink& sink, const toml::table& root, DataplaneSettings& set
     Realm realm = ReadRealm(reader, settings.workers);
     if (sink.failed()) return;
     if (!names.insert(realm.name).second) return reader.Fault("name", "another realm has this name");
+    if (std::ranges::any_of(settings.realms, [&](const Realm& other) {
+          return other.interface == realm.interface && other.vlan != realm.vlan;
+        }))
+      return reader.Fault("vlan", "must be the same in all realms on " + realm.interface);
     NotePortUses(reader, realm, settings.workers, uses);
     settings.realms.push_back(std::move(realm));
     readers.push_back(reader);
@@ -293,6 +303,11 @@ std::vector<uint16_t> ListenerPortsOf(const Realm& realm) {
   std::vector<uint16_t> ports = realm.turn_ports;
   ports.insert(ports.end(), realm.stun_ports.begin(), realm.stun_ports.end());
   return ports;
+}
+
+uint16_t VlanOf(const DataplaneSettings& settings, const std::string& interface) {
+  const auto realm = std::ranges::find(settings.realms, interface, &Realm::interface);
+  return realm != settings.realms.end() ? realm->vlan : 0;
 }
 
 std::vector<std::string> InterfacesOf(const DataplaneSettings& settings) {

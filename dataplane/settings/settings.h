@@ -32,7 +32,10 @@ constexpr PortRange RtpShareOf(const PortRange& range, uint16_t worker, uint16_t
 /// dataplane there.
 struct Realm {
   std::string name;
-  std::string interface;             ///< a kernel interface, or "memif:/absolute/path" (MemifPathOf)
+  std::string interface;  ///< a kernel interface, or "memif:/absolute/path" (MemifPathOf)
+  /// IEEE 802.1Q: frames of this interface carry this VLAN, all others are dropped; equal in all realms of an interface.
+  /// 0: tags are not looked at.
+  uint16_t vlan = 0;
   std::vector<IpAddress> addresses;  ///< at most one per family
   /// What SDP and Contact say instead, position by position with `addresses` (1:1 NAT); empty: the address
   /// itself.
@@ -90,6 +93,9 @@ Result<DataplaneSettings> LoadDataplaneSettings(const std::string& path);
 
 /// Path of the Unix socket when `interface` names a memif port; empty for a kernel interface.
 std::string MemifPathOf(const std::string& interface);
+
+/// The VLAN of the realms on `interface`; 0: none.
+uint16_t VlanOf(const DataplaneSettings& settings, const std::string& interface);
 
 /// Names of the distinct interfaces in order of first use: index = port id in the dataplane.
 std::vector<std::string> InterfacesOf(const DataplaneSettings& settings);

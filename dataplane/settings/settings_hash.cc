@@ -46,6 +46,7 @@ uint64_t HashOf(const DataplaneSettings& settings) {
   for (const Realm& realm : settings.realms) {
     hash.Add(realm.name);
     hash.Add(realm.interface);
+    hash.Add(realm.vlan);
     hash.Add(realm.addresses);
     hash.Add(realm.advertise);
     hash.Add(realm.webrtc_port);

@@ -63,6 +63,7 @@ class Worker::State {
   /// Hands over, frees, and collects what loops; returns how many loop.
   size_t SettleBatch();
   void HandOver(nodes::PacketMeta& meta, const io::Packet& packet);
+  uint64_t WrongVlanPkts() const;
   void Publish(bool busy);
 
   const uint16_t id_;
@@ -95,6 +96,8 @@ class Worker::State {
   CommandDrain command_drain_;
   nodes::PacketBatch batch_;
   std::array<HandedPacket, io::kMaxBurst> looped_;
+  const bool has_vlans_;
+  uint64_t wrong_vlan_before_ = 0;  ///< what an earlier process counted
   uint64_t published_ns_ = 0;
   uint64_t heartbeat_ns_ = 0;
 };
@@ -154,13 +157,15 @@ Worker::State::State(const WorkerParts& parts)
                .loops = loops_,
                .stun_errors = stun_errors_,
                .tie_breaker = random_.U64()},
-      command_drain_(context_, commands_, link_.header()) {
+      command_drain_(context_, commands_, link_.header()),
+      has_vlans_(std::ranges::any_of(parts.settings.realms, [](auto& realm) { return realm.vlan != 0; })) {
   LG_FATAL(!ports_.empty() && parts.slots.size() == link_.layout().flows_per_worker());
   LG_FATAL(parts.relays.size() == link_.layout().relays_per_worker());
   // Counters are monotonic over a restart of the dataplane.
   const abi::WorkerCounters& shared = link_.counters(id_);
   std::copy_n(shared.counters, abi::kMaxCounters, tally_.counters);
   std::copy_n(shared.drops, abi::kMaxDropReasons, tally_.drops);
+  wrong_vlan_before_ = tally_.drops[size_t(abi::DropReason::kWrongVlan)];
   tx_.Continue(tally_.counters[size_t(abi::Counter::kSentPkts)],
                tally_.counters[size_t(abi::Counter::kSendFailedPkts)]);
 }
@@ -333,6 +338,13 @@ void Worker::State::HandOver(nodes::PacketMeta& meta, const io::Packet& packet) 
   context_.Drop(meta, abi::DropReason::kHandoverRingFull);
 }
 
+/// The one drop that no node sees: the ports take the tags off.
+uint64_t Worker::State::WrongVlanPkts() const {
+  uint64_t packets = 0;
+  for (const io::PacketPort* port : ports_) packets += port->stats().wrong_vlan_pkts;
+  return packets;
+}
+
 void Worker::State::Publish(bool busy) {
   if (id_ == 0 && context_.now_ns - heartbeat_ns_ >= kHeartbeatNs) {
     heartbeat_ns_ = context_.now_ns;
@@ -344,6 +356,7 @@ void Worker::State::Publish(bool busy) {
   tally_.counters[size_t(abi::Counter::kActiveRelays)] = command_drain_.relays().active_relays();
   tally_.counters[size_t(abi::Counter::kSentPkts)] = tx_.sent_pkts();
   tally_.counters[size_t(abi::Counter::kSendFailedPkts)] = tx_.failed_pkts();
+  if (has_vlans_) tally_.drops[size_t(abi::DropReason::kWrongVlan)] = wrong_vlan_before_ + WrongVlanPkts();
   abi::WorkerCounters& shared = link_.counters(id_);
   const std::atomic_ref<uint64_t> epoch(shared.epoch);
   const uint64_t odd = (epoch.load(std::memory_order_relaxed) | 1);

@@ -132,6 +132,8 @@ bool DpdkPort::link_up() const {
 
 DpdkPort::~DpdkPort() {
   if (ethdev_ == UINT16_MAX) return;
+  // On closing it tries to take a native program off, which hangs on our link and stays, and says so.
+  if (kind_ == Kind::kAfXdp) rte_log_set_level_pattern("pmd.net.af_xdp", RTE_LOG_CRIT);
   rte_eth_dev_stop(ethdev_);
   rte_eth_dev_close(ethdev_);
   rte_vdev_uninit(device_name_.c_str());

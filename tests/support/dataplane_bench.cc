@@ -8,7 +8,7 @@
 namespace linegate::test {
 namespace {
 
-settings::DataplaneSettings MakeSettings(uint16_t workers) {
+settings::DataplaneSettings MakeSettings(uint16_t workers, uint16_t public_vlan) {
   settings::DataplaneSettings settings;
   settings.workers = workers;
   settings.flows_per_worker = DataplaneBench::kFlows;
@@ -16,6 +16,7 @@ settings::DataplaneSettings MakeSettings(uint16_t workers) {
   settings::Realm outside;
   outside.name = "public";
   outside.interface = "lgw1";
+  outside.vlan = public_vlan;
   outside.addresses = {*IpAddress::Parse("10.90.1.1"), *IpAddress::Parse("fd90:1::1")};
   outside.webrtc_port = 20000;
   outside.stun_ports = {3478};
@@ -29,6 +30,7 @@ settings::DataplaneSettings MakeSettings(uint16_t workers) {
   settings::Realm discovery;
   discovery.name = "discovery";
   discovery.interface = outside.interface;
+  discovery.vlan = public_vlan;
   discovery.addresses = {*IpAddress::Parse("10.90.1.5"), *IpAddress::Parse("fd90:1::5")};
   discovery.advertise = {*IpAddress::Parse("192.0.2.5"), *IpAddress::Parse("2001:db8::5")};
   discovery.turn_ports = {3478};
@@ -49,8 +51,8 @@ MacAddress PeerMac(uint16_t port) { return {{2, 0, 0, 9, 0, uint8_t(port)}}; }
 
 }  // namespace
 
-DataplaneBench::DataplaneBench(uint16_t workers, srtp::SrtpTransform* transform)
-    : settings_(MakeSettings(workers)),
+DataplaneBench::DataplaneBench(uint16_t workers, srtp::SrtpTransform* transform, uint16_t public_vlan)
+    : settings_(MakeSettings(workers, public_vlan)),
       layout_(workers, kFlows, kRelays),
       memory_(static_cast<uint8_t*>(std::aligned_alloc(4096, layout_.total_bytes()))),
       link_(memory_.get(), layout_),
@@ -68,6 +70,9 @@ DataplaneBench::DataplaneBench(uint16_t workers, srtp::SrtpTransform* transform)
     for (uint16_t p = 0; p < 2; ++p) {
       ports_[w].push_back(std::make_unique<drivers::MemoryPort>(pool_, p, PortMac(p, w)));
       port_tables_[w].push_back(ports_[w].back().get());
+      if (p != kPublic || public_vlan == 0) continue;
+      vlan_ports_.push_back(std::make_unique<drivers::VlanPort>(*ports_[w].back(), public_vlan));
+      port_tables_[w].back() = vlan_ports_.back().get();
     }
   }
   StartWorkers();
@@ -95,14 +100,10 @@ void DataplaneBench::Restart() {
 
 void DataplaneBench::Receive(uint16_t port, const Endpoint& from, const Endpoint& to, ByteView payload,
                              uint16_t worker) {
-  ReceiveFrame(port,
-               PacketBuilder()
-                   .Ethernet(PeerMac(port), PortMac(port, worker))
-                   .From(from)
-                   .To(to)
-                   .Payload(payload)
-                   .Build(),
-               worker);
+  PacketBuilder builder;
+  builder.Ethernet(PeerMac(port), PortMac(port, worker)).From(from).To(to).Payload(payload);
+  if (port == kPublic && settings_.realms[0].vlan != 0) builder.Vlan(settings_.realms[0].vlan);
+  ReceiveFrame(port, builder.Build(), worker);
 }
 
 void DataplaneBench::ReceiveFrame(uint16_t port, ByteView frame, uint16_t worker) {

@@ -13,6 +13,7 @@
 #include "drivers/crypto/null_transform.h"
 #include "drivers/crypto/openssl_hmac_sha1.h"
 #include "drivers/net/memory_port.h"
+#include "drivers/net/vlan_port.h"
 
 namespace linegate::test {
 
@@ -73,7 +74,9 @@ class DataplaneBench {
   static constexpr uint16_t kPublic = 0;
   static constexpr uint16_t kPrivate = 1;
 
-  explicit DataplaneBench(uint16_t workers = 1, srtp::SrtpTransform* transform = nullptr);
+  /// `public_vlan`: the public realms lie on this VLAN of their port (Receive tags what it makes); 0: no tags.
+  explicit DataplaneBench(uint16_t workers = 1, srtp::SrtpTransform* transform = nullptr,
+                          uint16_t public_vlan = 0);
   ~DataplaneBench();
 
   settings::DataplaneSettings& settings() { return settings_; }
@@ -153,6 +156,7 @@ class DataplaneBench {
   std::vector<std::vector<abi::RelaySlot>> relays_;
   drivers::MemoryPool pool_{512};
   std::vector<std::vector<std::unique_ptr<drivers::MemoryPort>>> ports_;
+  std::vector<std::unique_ptr<drivers::VlanPort>> vlan_ports_;
   std::vector<std::vector<io::PacketPort*>> port_tables_;
   crypto::NullTransform null_transform_;
   srtp::SrtpTransform& transform_;

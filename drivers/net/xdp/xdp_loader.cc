@@ -7,10 +7,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdarg>
 #include <cstring>
 #include <filesystem>
 #include <set>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -21,6 +23,7 @@ namespace linegate::drivers {
 namespace {
 
 constexpr char kProgramName[] = "xsk_def_prog";
+constexpr char kGenericInstead[] = "generic_instead";
 
 /// A file descriptor that closes itself.
 class Fd {
@@ -120,6 +123,15 @@ uint32_t AttachFlags(XdpMode mode) {
 }
 uint8_t AttachedAs(XdpMode mode) { return mode == XdpMode::kNative ? XDP_ATTACHED_DRV : XDP_ATTACHED_SKB; }
 
+/// What the kernel's bare error number means here (the driver's own words reach netlink users only).
+std::string NativeRefusal(int error) {
+  std::string reason = std::generic_category().message(error);
+  if (error == EOPNOTSUPP) return reason + ": its driver has no XDP";
+  if (error == ERANGE) return reason + ": the MTU, or that of its veth peer, is too large for native XDP";
+  if (error == ENOSPC) return reason + ": fewer receive queues than its veth peer has transmit queues";
+  return reason;
+}
+
 struct KeyLess {
   bool operator()(const LgPortKey& a, const LgPortKey& b) const { return std::memcmp(&a, &b, sizeof a) < 0; }
 };
@@ -162,11 +174,15 @@ struct XdpLoader::State {
   Fd link;
   Fd ports, sockets, counters;
   uint32_t program_id = 0;
+  XdpMode mode = XdpMode::kGeneric;
+  std::string native_refusal;
 
   std::string PinPath(const char* file) const { return pin_directory + "/" + file; }
   void RemovePins();
   Status Load();
   Status PinMaps();
+  int Create(int program_fd, XdpMode in_mode);
+  void RememberGenericInstead(bool so);
   Status AttachNew(int program_fd);
   Status AttachOrAdopt();
 };
@@ -174,6 +190,15 @@ struct XdpLoader::State {
 void XdpLoader::State::RemovePins() {
   std::error_code ignored;
   std::filesystem::remove_all(pin_directory, ignored);
+}
+
+void XdpLoader::State::RememberGenericInstead(bool so) {
+  std::error_code ignored;
+  if (so) {
+    std::filesystem::create_directory(PinPath(kGenericInstead), ignored);
+  } else {
+    std::filesystem::remove(PinPath(kGenericInstead), ignored);
+  }
 }
 
 /// Opens the embedded object, gives it the pinned maps that fit, and has the kernel verify it.
@@ -221,17 +246,30 @@ Status XdpLoader::State::PinMaps() {
   return {};
 }
 
-Status XdpLoader::State::AttachNew(int program_fd) {
+/// 0, or the kernel's error number.
+int XdpLoader::State::Create(int program_fd, XdpMode in_mode) {
   bpf_link_create_opts create = {};
   create.sz = sizeof create;
-  create.flags = AttachFlags(options.mode);
-  link = Fd(bpf_link_create(program_fd, interface_index, BPF_XDP, &create));
-  if (!link.valid()) {
-    const std::string mode = options.mode == XdpMode::kNative ? "native" : "generic";
-    const std::string hint =
-        options.mode == XdpMode::kNative ? " (if its driver has no XDP, set xdp_mode = \"generic\")" : "";
-    return FailErrno("cannot attach the XDP program in " + mode + " mode" + hint);
+  create.flags = AttachFlags(in_mode);
+  mode = in_mode;
+  const int fd = bpf_link_create(program_fd, interface_index, BPF_XDP, &create);
+  if (fd < 0) return errno;
+  link = Fd(fd);
+  return 0;
+}
+
+Status XdpLoader::State::AttachNew(int program_fd) {
+  native_refusal.clear();
+  int error = Create(program_fd, options.mode);
+  if (error != 0 && options.mode == XdpMode::kNative) {
+    native_refusal = NativeRefusal(error);
+    error = Create(program_fd, XdpMode::kGeneric);
   }
+  if (error != 0) {
+    const std::string before = native_refusal.empty() ? "" : " nor in native mode (" + native_refusal + ")";
+    return FailErrno("cannot attach the XDP program in generic mode" + before, error);
+  }
+  RememberGenericInstead(!native_refusal.empty());
   if (bpf_obj_pin(link.get(), PinPath("link").c_str()) != 0)
     return FailErrno("cannot pin " + PinPath("link"));
   return {};
@@ -248,7 +286,13 @@ Status XdpLoader::State::AttachOrAdopt() {
                 std::to_string(attached->program_id) + "); remove it first: ip link set dev " +
                 options.interface + " xdp off");
   }
-  if (link.valid() && (!ours || attached->mode != AttachedAs(options.mode))) {
+  mode = options.mode;
+  if (mode == XdpMode::kGeneric) RememberGenericInstead(false);
+  if (mode == XdpMode::kNative && access(PinPath(kGenericInstead).c_str(), F_OK) == 0) {
+    mode = XdpMode::kGeneric;
+    native_refusal = "refused when it was first attached";
+  }
+  if (link.valid() && (!ours || attached->mode != AttachedAs(mode))) {
     // The interface was recreated under the pin, or the mode is to change: the maps stay, the link goes.
     if (ours) bpf_link_detach(link.get());
     link = Fd();
@@ -364,6 +408,8 @@ void XdpLoader::Release(const std::string& bpffs_directory, const std::string& i
 
 BpffsLifetime XdpLoader::pin_lifetime() const { return state_->pin_lifetime; }
 XdpOrigin XdpLoader::origin() const { return state_->origin; }
+XdpMode XdpLoader::mode() const { return state_->mode; }
+const std::string& XdpLoader::native_refusal() const { return state_->native_refusal; }
 const std::string& XdpLoader::interface() const { return state_->options.interface; }
 
 Status XdpLoader::Detach() {
@@ -376,6 +422,8 @@ Status XdpLoader::Detach() {
   UnmountBpffsIfUnused(state_->options.bpffs_directory);
   return {};
 }
+
+std::string_view XdpModeName(XdpMode mode) { return mode == XdpMode::kNative ? "native" : "generic"; }
 
 std::string_view XdpCounterName(LgXdpCounter counter) {
   static constexpr std::string_view kNames[] = {

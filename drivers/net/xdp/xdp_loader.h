@@ -17,6 +17,7 @@ enum class XdpMode : uint8_t {
   kGeneric,  ///< in the network stack, after the driver: works on every interface
   kNative,   ///< in the driver: faster, where the driver has it
 };
+std::string_view XdpModeName(XdpMode mode);
 
 enum class XdpOrigin : uint8_t {
   kAttached,  ///< by this Attach
@@ -25,8 +26,8 @@ enum class XdpOrigin : uint8_t {
 
 struct XdpOptions {
   std::string interface;
-  XdpMode mode = XdpMode::kGeneric;
-  std::string bpffs_directory;  ///< a bpffs is mounted here if none is
+  XdpMode mode = XdpMode::kGeneric;  ///< kNative: generic after all where the driver refuses
+  std::string bpffs_directory;       ///< a bpffs is mounted here if none is
 };
 
 /// What the XDP program counted since it was first attached, by LgXdpCounter.
@@ -44,6 +45,9 @@ std::string_view XdpCounterName(LgXdpCounter counter);
 ///   (`bpf_link_update`);
 ///                     another mode: detach, attach anew;
 ///   any other program refuse, and name it.
+/// Where the driver refuses native mode the program is attached in generic mode, and an empty folder `generic_instead`
+/// beside the pins remembers it: a successor keeps that program, since trying native mode anew means to detach first, and
+/// in between the kernel would answer for our ports. Detach forgets it.
 /// The AF_XDP driver then adopts the program by its names (see linegate_xdp.bpf.c); it must not be given
 /// `xdp_prog=`. It is adopted or silently replaced by libxdp's own, so VerifySocketBound is called after
 /// every bind. The destructor detaches nothing; Detach does. One process at a time: the caller holds the
@@ -70,6 +74,10 @@ class XdpLoader {
   /// kProcess: the caller should warn that a crash takes the program with it.
   BpffsLifetime pin_lifetime() const;
   XdpOrigin origin() const;
+  /// What it runs in.
+  XdpMode mode() const;
+  /// Why it runs in generic mode although native was asked for; empty otherwise.
+  const std::string& native_refusal() const;
   const std::string& interface() const;
   /// Takes the program off the interface, removes the pins, and unmounts the bpffs when nothing else is
   /// pinned in it.

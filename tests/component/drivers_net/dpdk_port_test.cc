@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "dataplane/app/eal_setup.h"
+#include "drivers/net/vlan_port.h"
+#include "tests/support/packet_builder.h"
 
 namespace linegate::drivers {
 namespace {
@@ -119,6 +121,34 @@ TEST_F(DpdkPortTest, RecordsFramesMovedAndGrownInPlace) {
   EXPECT_EQ(sent[0][10], 0x11);
   EXPECT_EQ(sent[0].back(), 0xbb);
   EXPECT_THAT(sent[1], ElementsAreArray(Frame(50, 0x22)));
+}
+
+TEST_F(DpdkPortTest, SpeaksOneVlanOfATrunk) {
+  const auto frame = [](uint16_t tci, const char* text) {
+    test::PacketBuilder builder;
+    builder.Ethernet().Ipv4("10.0.0.1", "10.0.0.2").Udp(5000, 6000).Payload(text);
+    if (tci != 0) builder.Vlan(tci);
+    return builder.Build();
+  };
+  WriteCapture(Path("in"),
+               {frame(100, "one"), frame(0, "untagged"), frame(101, "another"), frame(0xe064, "two")});
+  {
+    auto trunk = Open({"trunk", Path("in"), Path("out")});
+    VlanPort port(*trunk, 100);
+    ASSERT_EQ(port.Receive(burst_), 2u);
+    EXPECT_THAT(burst_[0].bytes(), ElementsAreArray(frame(0, "one")));
+    EXPECT_THAT(burst_[1].bytes(), ElementsAreArray(frame(0, "two")));
+    EXPECT_EQ(port.stats().wrong_vlan_pkts, 2u);
+    EXPECT_EQ(port.Send(std::span(burst_).first(2)), 2u);
+    io::Packet made;
+    ASSERT_TRUE(port.Allocate(made));
+    const Frame text = frame(0, "made here");
+    std::ranges::copy(text, made.data);
+    made.length = uint16_t(text.size());
+    EXPECT_EQ(port.Send({&made, 1}), 1u);
+  }
+  EXPECT_THAT(ReadCapture(Path("out")),
+              ::testing::ElementsAre(frame(100, "one"), frame(100, "two"), frame(100, "made here")));
 }
 
 TEST_F(DpdkPortTest, SendsMoreThanOneBurst) {

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -175,6 +177,19 @@ TEST_F(MemifPortTest, SurvivesPeersKilledAtFullRate) {
     }));
     EXPECT_TRUE(WIFSIGNALED(StatusOf(peer)));
   }
+}
+
+/// What connects and hangs up before the server's first message: DPDK alone panics (memif_guard.h).
+TEST_F(MemifPortTest, SurvivesThoseWhoHangUpAtOnce) {
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::ranges::copy(socket_, address.sun_path);
+  for (int n = 0; n < 300; ++n) {
+    const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0) << n;
+    close(fd);
+  }
+  Converse();
 }
 
 TEST_F(MemifPortTest, SocketInUseIsRefused) {

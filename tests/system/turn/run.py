@@ -21,6 +21,7 @@ import oauth
 import ports  # noqa: F401
 import restart  # noqa: F401
 import tcp_relay  # noqa: F401
+import two_queues
 from cases import CASES, EchoPeer, result_of
 
 AT_ONCE = 5
@@ -34,6 +35,8 @@ def derived(text, name):
         # 32 ports in all, 20 allocations per user.
         "small": [("relay_ports = [49152, 53247]", "relay_ports = [49152, 49183]"), ("[turn]\n", "[turn]\nquota_per_user = 20\n")],
         "optional": [("[turn]\n", f"[turn]\nmobility = true\n{oauth.settings()}\n")],
+        "two_queues": [],
+        "two_queues_native": [('xdp_mode = "generic"', 'xdp_mode = "native"')],
         "nat": [('addresses = ["10.90.1.1", "fd90:1::1"]\n', f'addresses = ["10.90.1.1"]\nadvertise = ["{nat.PUBLIC}"]\n'),
                 ('addresses = ["10.90.1.3", "fd90:1::3"]\n', f'addresses = ["10.90.1.3"]\nadvertise = ["{nat.PUBLIC_OTHER}"]\n'),
                 ('allowed_peers = [', 'allowed_peers = ["198.51.100.0/24", ')],
@@ -48,7 +51,7 @@ def derived(text, name):
 def bring_up(config, base):
     file = lab.ROOT / f"build/{lab.NAME}-turn-{config}.toml"
     file.write_text(derived(base.read_text(), config))
-    lab.up("--config", str(file))
+    lab.up("--config", str(file), *(["--queues", "2"] if config in two_queues.FORMS else []))
 
 
 def run_group(config, wanted, base, tell):

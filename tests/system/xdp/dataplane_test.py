@@ -3,6 +3,7 @@
 usage: dataplane_test.py LINEGATE_DATAPLANE [unittest arguments]; as root."""
 import os
 import pathlib
+import re
 import signal
 import socket
 import struct
@@ -13,6 +14,7 @@ import time
 import unittest
 
 import command_ring
+import link_counters
 import netlab
 from netlab import CORE, CORE_IF, CORE_V4, CORE_V6, PEER, PEER_IF, RUNTIME, sh, udp
 
@@ -54,9 +56,11 @@ class Gateway:
         return self.process.wait(10)
 
 
-class DataplaneTest(unittest.TestCase):
+class OnVeth(unittest.TestCase):
+    LINK = {}
+
     def setUp(self):
-        netlab.up()
+        netlab.up(**self.LINK)
         self.sniffer = netlab.Sniffer(PEER, PEER_IF)
         self.gateways = []
 
@@ -90,6 +94,8 @@ class DataplaneTest(unittest.TestCase):
         reserved = sh(f"ip netns exec {CORE} cat /proc/sys/net/ipv4/ip_local_reserved_ports").strip()
         self.assertEqual(reserved, "")
 
+
+class DataplaneTest(OnVeth):
     def test_answers_stun_and_leaves_nothing(self):
         gateway = self.start()
         self.assertTrue(self.ask(socket.AF_INET, CORE_V4))
@@ -202,6 +208,127 @@ class DataplaneTest(unittest.TestCase):
         done = subprocess.run([BINARY, "--config", config, "--check-config"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 1)
         self.assertIn(f"{config}:4: [dataplane] wokers: unknown key", done.stderr)
+
+    def native_is_refused(self, reason):
+        """It runs in generic mode and says so; killed, its successor keeps the program: nothing goes to the kernel."""
+        gateway = self.start(mode="native")
+        log = "".join(gateway.log)
+        self.assertIn(f"interface '{CORE_IF}': XDP in generic mode", log)
+        self.assertIn(f"warning: interface '{CORE_IF}': native XDP is refused, running in generic mode: {reason}", log)
+        self.assertTrue(self.ask(socket.AF_INET, CORE_V4))
+        attached = re.search(r"prog/xdp id (\d+)", sh(f"ip -n {CORE} -d link show {CORE_IF}"))[1]
+        gateway.kill()
+        gateway = self.start(mode="native")
+        self.assertIn("generic mode on 1 receive queue(s), program adopted", "".join(gateway.log))
+        self.assertIn(f"prog/xdp id {attached}", sh(f"ip -n {CORE} -d link show {CORE_IF}"))
+        self.assertTrue(self.ask(socket.AF_INET, CORE_V4))
+        self.assertEqual(self.sniffer.port_unreachables(), 0)
+        self.assertEqual(gateway.stop(), 0)
+        self.assert_nothing_left()
+
+    def test_native_mode_that_the_mtu_forbids_becomes_generic(self):
+        sh(f"ip -n {PEER} link set {PEER_IF} mtu 9000")
+        self.native_is_refused("Numerical result out of range: the MTU")
+        # The next start after a graceful end tries anew.
+        sh(f"ip -n {PEER} link set {PEER_IF} mtu 1500")
+        gateway = self.start(mode="native")
+        self.assertIn("XDP in native mode on 1 receive queue(s)\n", "".join(gateway.log))
+        self.assertTrue(self.ask(socket.AF_INET, CORE_V4))
+        self.assertTrue(self.ask(socket.AF_INET6, CORE_V6))
+        self.assertEqual(gateway.stop(), 0)
+        self.assertNotIn("Error", "".join(gateway.log))
+        self.assert_nothing_left()
+
+    def test_native_mode_that_the_driver_lacks_becomes_generic(self):
+        gateway = self.start(mode="native", interface="lo")
+        self.assertIn("running in generic mode: Operation not supported: its driver has no XDP", "".join(gateway.log))
+        self.assertEqual(gateway.stop(), 0)
+        self.assert_nothing_left()
+
+
+class TwoQueues(OnVeth):
+    """One worker for each of two receive queues; the sender's kernel spreads flows (scripts/lab.sh says how)."""
+
+    def counters(self):
+        time.sleep(0.05)  # a worker that sleeps publishes within a few milliseconds
+        return link_counters.read(RUNTIME)
+
+    def ask_often(self, times):
+        """From as many ports, of both families; how many were answered."""
+        addresses = ((socket.AF_INET, CORE_V4), (socket.AF_INET6, CORE_V6))
+        return sum(self.ask(*addresses[n % 2]) for n in range(times))
+
+    def both_workers_answer_and_survive(self, mode):
+        gateway = self.start(workers=2, mode=mode)
+        self.assertIn(f"XDP in {mode} mode on 2 receive queue(s)\n", "".join(gateway.log))
+        self.assertEqual(self.ask_often(60), 60)
+        before = self.counters()
+        self.assertEqual(sum(w["stun_bindings_answered"] for w in before), 60)
+        for worker in before:
+            self.assertGreater(worker["stun_bindings_answered"], 5)
+        gateway.kill()
+        gateway = self.start(workers=2, mode=mode)
+        self.assertIn("program adopted", "".join(gateway.log))
+        self.assertEqual(self.ask_often(60), 60)
+        for old, new in zip(before, self.counters()):
+            self.assertGreater(new["stun_bindings_answered"], old["stun_bindings_answered"] + 5)
+        self.assertEqual(self.sniffer.port_unreachables(), 0)
+        self.assertEqual(gateway.stop(), 0)
+        self.assert_nothing_left()
+
+    def relayed_by_the_owner_whatever_queue_receives(self, mode):
+        """Worker 0 owns the relay; 40 peers reach it through either queue, and none of their packets is lost."""
+        relaying = {"workers": 2, "mode": mode, "more": "turn_ports = [3480]\nrelay_ports = [49152, 49215]\n"}
+        gateway = self.start(**relaying)
+        client, peers = udp(PEER), [udp(PEER) for _ in range(40)]
+        for s in [client, *peers]:
+            s.bind((netlab.PEER_V4, 0))
+        mac = sh(f"ip netns exec {PEER} cat /sys/class/net/{PEER_IF}/address").strip()
+        commands = command_ring.CommandRing(RUNTIME)
+        commands.program_relay((CORE_V4, 3480), client.getsockname(), (CORE_V4, 49152), mac)
+        for n, peer in enumerate(peers):
+            commands.set_peer(n % 16, peer.getsockname(), 0x4000 + n % 16, mac)
+            time.sleep(0.02)
+            peer.sendto(b"%d" % n, (CORE_V4, 49152))
+            self.assertEqual(client.recv(100)[4:], b"%d" % n)
+            client.sendto(struct.pack("!HH", 0x4000 + n % 16, 2) + b"hi", (CORE_V4, 3480))
+            self.assertEqual(peer.recv(100), b"hi")
+        commands.close()
+        first, second = self.counters()
+        self.assertEqual((first["relayed_to_client_pkts"], first["relayed_to_peer_pkts"]), (40, 40))
+        self.assertEqual(first["handed_over_pkts"], 0)
+        self.assertGreater(second["handed_over_pkts"], 5)
+        self.assertEqual(second["handed_over_pkts"], second["received_pkts"])
+        print(f"{mode}: {second['handed_over_pkts']} of 80 packets handed over", file=sys.stderr)
+        for s in [client, *peers]:
+            s.close()
+        self.assertEqual(gateway.stop(), 0)
+        self.assert_nothing_left()
+
+
+class TwoQueuesGeneric(TwoQueues):
+    LINK = {"queues": 2, "peer_queues": 3}
+
+    def test_both_workers_answer_and_survive_kill_9(self):
+        self.both_workers_answer_and_survive("generic")
+
+    def test_relays_by_the_owner_whatever_queue_receives(self):
+        self.relayed_by_the_owner_whatever_queue_receives("generic")
+
+    def test_native_mode_wants_as_many_queues_as_the_sender_has(self):
+        gateway = self.start(workers=2, mode="native")
+        self.assertIn("fewer receive queues than its veth peer has transmit queues", "".join(gateway.log))
+        self.assertEqual(self.ask_often(20), 20)
+
+
+class TwoQueuesNative(TwoQueues):
+    LINK = {"queues": 2}
+
+    def test_both_workers_answer_and_survive_kill_9(self):
+        self.both_workers_answer_and_survive("native")
+
+    def test_relays_by_the_owner_whatever_queue_receives(self):
+        self.relayed_by_the_owner_whatever_queue_receives("native")
 
 
 if __name__ == "__main__":

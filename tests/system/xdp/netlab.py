@@ -40,8 +40,10 @@ def inside(namespace):
         os.close(target)
 
 
-def create_link():
-    sh(f"ip link add {CORE_IF} netns {CORE} type veth peer name {PEER_IF} netns {PEER}")
+def create_link(queues=1, peer_queues=None):
+    """`queues`: receive and transmit queues of the gateway's end, `peer_queues`: transmit queues of the other."""
+    sh(f"ip link add {CORE_IF} netns {CORE} numtxqueues {queues} numrxqueues {queues} type veth"
+       f" peer name {PEER_IF} netns {PEER} numtxqueues {peer_queues or queues} numrxqueues {queues}")
     for namespace, interface, v4, v6 in ((CORE, CORE_IF, CORE_V4, CORE_V6), (PEER, PEER_IF, PEER_V4, PEER_V6)):
         sh(f"ip -n {namespace} addr add {v4}/24 dev {interface}")
         sh(f"ip -n {namespace} addr add {v6}/64 dev {interface} nodad")
@@ -55,13 +57,13 @@ def delete_link():
     sh(f"ip -n {CORE} link del {CORE_IF}", check=False)
 
 
-def up():
+def up(queues=1, peer_queues=None):
     down()
     os.makedirs(RUNTIME, exist_ok=True)
     for namespace in (CORE, PEER):
         sh(f"ip netns add {namespace}")
         sh(f"ip -n {namespace} link set lo up")
-    create_link()
+    create_link(queues, peer_queues)
 
 
 def down():
@@ -129,11 +131,12 @@ rtp_ports = [40000, 41999]
 {more}"""
 
 
-def write_config(hugepages="off", workers=1, mode="generic", webrtc_port=20000, more=""):
+def write_config(hugepages="off", workers=1, mode="generic", webrtc_port=20000, interface=CORE_IF,
+                 more=""):
     config = f"{CONFIGS}/test.toml"
     with open(config, "w") as file:
         file.write(CONFIG.format(runtime=RUNTIME, hugepages=hugepages, workers=workers, mode=mode,
-                                 webrtc_port=webrtc_port, interface=CORE_IF, v4=CORE_V4, v6=CORE_V6, more=more))
+                                 webrtc_port=webrtc_port, interface=interface, v4=CORE_V4, v6=CORE_V6, more=more))
     return config
 
 

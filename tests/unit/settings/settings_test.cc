@@ -143,6 +143,40 @@ TEST(Settings, MemifPortIsNamedByItsSocket) {
   EXPECT_EQ(MemifPathOf(settings->realms[1].interface), "");
 }
 
+std::string TwoRealmsOn(const std::string& interface, const std::string& first, const std::string& second) {
+  return "[[realm]]\nname='a'\ninterface='" + interface + "'\naddresses=['192.0.2.1']\nwebrtc_port=20000\n" +
+         first + "\n[[realm]]\nname='b'\ninterface='" + interface +
+         "'\naddresses=['192.0.2.2']\nwebrtc_port=20000\n" + second + "\n";
+}
+
+TEST(Settings, VlanIsOneForAllRealmsOfAMemifPort) {
+  const std::string memif = "memif:/run/a";
+  const auto tagged = Load(TwoRealmsOn(memif, "vlan=100", "vlan=100"));
+  ASSERT_TRUE(tagged) << tagged.error().message();
+  EXPECT_EQ(tagged->realms[1].vlan, 100);
+  EXPECT_EQ(VlanOf(*tagged, memif), 100);
+  EXPECT_EQ(VlanOf(*tagged, "lgw1"), 0);
+  const auto plain = Load(TwoRealmsOn(memif, "", ""));
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(VlanOf(*plain, memif), 0);
+  EXPECT_NE(plain->hash, tagged->hash);
+  const struct {
+    std::string text;
+    const char* says;
+  } faults[] = {
+      {TwoRealmsOn(memif, "vlan=100", "vlan=101"), ":12: [[realm]] 'b' vlan: must be the same"},
+      {TwoRealmsOn(memif, "vlan=100", ""), "[[realm]] 'b' vlan: must be the same"},
+      {TwoRealmsOn(memif, "vlan=0", ""), ":6: [[realm]] 'a' vlan: must be a whole number from 1 to 4094"},
+      {TwoRealmsOn(memif, "vlan=4095", ""), "from 1 to 4094"},
+      {TwoRealmsOn("eth0", "vlan=100", "vlan=100"), "name the VLAN device"},
+  };
+  for (const auto& fault : faults) {
+    const auto settings = Load(fault.text);
+    ASSERT_FALSE(settings) << fault.text;
+    EXPECT_THAT(settings.error().message(), HasSubstr(fault.says));
+  }
+}
+
 TEST(Settings, UnreadableFileIsNamed) {
   auto settings = LoadDataplaneSettings("/nonexistent/linegate.toml");
   ASSERT_FALSE(settings);
