@@ -89,6 +89,8 @@ class DataplaneBench {
   void ReceiveFrame(uint16_t port, ByteView frame, uint16_t worker = 0);
   /// Runs every worker until none has anything to do.
   void Run();
+  /// One turn of one worker. True: it had something to do.
+  bool Turn(uint16_t worker) { return workers_[worker]->RunOnce(now_); }
   /// Everything sent by `port` since the last call, all workers; each frame is parsed and its checksums
   /// verified.
   std::vector<SentDatagram> Sent(uint16_t port);
