@@ -42,17 +42,18 @@ static_assert(sizeof(WorkerCounters) == 128 + 8 * (kMaxCounters + kMaxDropReason
 /// What one flow has carried, for operators and call records. Written by its worker alone; monotonic within a generation.
 struct alignas(64) FlowStats {
   uint32_t generation = 0;
-  uint32_t reserved = 0;
+  uint32_t jitter_rtp_ticks = 0;  ///< RFC 3550 A.8
   uint64_t received_pkts = 0;
   uint64_t received_bytes = 0;
   uint64_t sent_pkts = 0;
   uint64_t sent_bytes = 0;
-  uint64_t dropped_pkts = 0;
   uint64_t lost_pkts = 0;         ///< RFC 3550 A.3: expected - received on the ingress
   uint64_t last_received_ns = 0;  ///< CLOCK_MONOTONIC
   uint64_t rtcp_received_pkts = 0;
-  uint32_t jitter_rtp_ticks = 0;  ///< RFC 3550 A.8
+  // Up to here a cache line: what every packet writes.
+  uint64_t dropped_pkts = 0;
   uint32_t last_drop_reason = 0;
+  uint32_t reserved = 0;
   uint64_t reserved2[6] = {};
 };
 static_assert(sizeof(FlowStats) == 128);

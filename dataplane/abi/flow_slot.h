@@ -66,7 +66,7 @@ struct ReceiveSource {
 };
 static_assert(sizeof(ReceiveSource) == 72);
 
-/// One source that we encrypt for the leg that is this slot's ingress (FlowSlots::SendSlotOf).
+/// One source that we encrypt for the leg that is this slot's ingress (nodes::SendFlowOf).
 struct TransmitSource {
   uint32_t ssrc = 0;
   uint8_t used = 0;  ///< stored last when the source is added
@@ -83,11 +83,11 @@ inline constexpr uint32_t kRetiredSources = 16;
 /// that was quiet longest gives way to a ninth; its SSRC is remembered and never encrypted again under this key, because
 /// its indices are forgotten.
 struct TransmitNumbering {
+  srtp::SrtcpTransmitIndex srtcp;  ///< one counter for all sources
+  uint16_t stamp = 0;              ///< rises when another source begins to speak
+  uint16_t retired_count = 0;
   TransmitSource sources[kTransmitSources];
   uint32_t retired[kRetiredSources] = {};
-  uint16_t retired_count = 0;
-  uint16_t stamp = 0;              ///< rises when another source begins to speak
-  srtp::SrtcpTransmitIndex srtcp;  ///< one counter for all sources
 };
 static_assert(sizeof(TransmitNumbering) == 48 * kTransmitSources + 4 * kRetiredSources + 8);
 
@@ -107,13 +107,13 @@ inline constexpr uint32_t kMaxValidatedPaths = 4;
 inline constexpr uint8_t kNoPath = 0xff;
 
 struct IceState {
+  ValidatedPath paths[kMaxValidatedPaths];
   uint8_t selected = kNoPath;  ///< index into paths
   uint8_t nominated = 0;       ///< a USE-CANDIDATE check has chosen the path
   uint8_t consent_lost = 0;
   uint8_t reserved[5] = {};
   uint64_t consent_ns = 0;    ///< newest verified check; 0: none yet
   uint64_t last_move_ns = 0;  ///< 0: never moved
-  ValidatedPath paths[kMaxValidatedPaths];
 };
 static_assert(sizeof(IceState) == 24 + 56 * kMaxValidatedPaths);
 
@@ -164,7 +164,8 @@ static_assert(sizeof(ReflectState) == 20);
 inline constexpr uint32_t kReceiveSources = 4;
 
 /// 1,856 bytes: 508 of configuration, 128 of master keys, 744 of SRTP numbering, 368 of ICE path and egress, the rest life,
-/// latched sources and padding. Both directions of a call: 2.6 KiB apart from configuration.
+/// latched sources and padding. What a media packet touches begins on a cache line: its ingress addresses, the first
+/// source's windows, the first source's transmit index, the first validated address.
 struct alignas(64) FlowSlot {
   uint64_t life = 0;
   uint64_t command_sequence = 0;  ///< of the newest command carried out on this slot
@@ -172,14 +173,14 @@ struct alignas(64) FlowSlot {
   uint16_t latched = 0;           ///< bit c: `source[c]` was learned
   uint16_t reserved = 0;
   SocketAddress source[2];  ///< learned source of RTP and RTCP (Ingress::latch)
+  alignas(64) FlowConfig config;
+  alignas(64) ReceiveSource receive[kReceiveSources];
   ReflectState reflect;
-  FlowConfig config;
+  alignas(64) TransmitNumbering transmit;
   KeyMaterial receive_key;
   KeyMaterial send_key;
-  ReceiveSource receive[kReceiveSources];
-  TransmitNumbering transmit;
-  IceState ice;
   Alternating<EgressPath> egress;
+  alignas(64) IceState ice;
 
   LifeWord life_word() const { return LifeWord::From(life); }
   void set_life(const LifeWord& word) {
@@ -190,9 +191,9 @@ struct alignas(64) FlowSlot {
 };
 static_assert(sizeof(FlowSlot) == 1856);
 // A dataplane of the same ABI version takes over the slots of the one before it.
-static_assert(offsetof(FlowSlot, config) == 84 && offsetof(FlowSlot, receive_key) == 592 &&
-              offsetof(FlowSlot, receive) == 720 && offsetof(FlowSlot, transmit) == 1008 &&
-              offsetof(FlowSlot, ice) == 1464 && offsetof(FlowSlot, egress) == 1712);
+static_assert(offsetof(FlowSlot, config) == 64 && offsetof(FlowSlot, receive) == 576 &&
+              offsetof(FlowSlot, transmit) == 896 && offsetof(FlowSlot, receive_key) == 1352 &&
+              offsetof(FlowSlot, egress) == 1480 && offsetof(FlowSlot, ice) == 1600);
 static_assert(std::is_trivially_copyable_v<FlowSlot> && std::is_standard_layout_v<FlowSlot>);
 
 }  // namespace linegate::abi

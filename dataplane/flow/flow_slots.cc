@@ -39,12 +39,6 @@ abi::FlowSlot* FlowSlots::Live(const abi::FlowRef& ref) const {
   return &slots_[ref.index];
 }
 
-uint32_t FlowSlots::SendSlotOf(uint32_t flow) const {
-  const abi::FlowRef& reverse = slots_[flow].config.reverse;
-  const abi::FlowSlot* leg = Live(reverse);
-  return leg != nullptr ? reverse.index : flow;
-}
-
 const abi::FlowSlot* FlowSlots::FindByUfrag(std::string_view ufrag, uint32_t* index, uint32_t* set) const {
   const auto target = DecodeIceUfrag(ice_key_, ufrag);
   if (!target || target->worker != worker_ || target->index >= slots_.size()) return nullptr;

@@ -27,11 +27,6 @@ class FlowSlots {
   abi::FlowRef RefOf(uint32_t index) const {
     return {index, slots_[index].life_word().generation, worker_, 0};
   }
-  /// The slot that holds send key and numbering of what `flow` sends to an encrypted leg: the leg's own (the slot
-  /// whose ingress it is), so that numbering goes on when another flow is joined with the leg; two flows that
-  /// send to one leg for a moment share it. `flow` itself when the leg lives on another worker. The same whether the
-  /// leg is encrypted yet or not: keys may arrive before the configuration that says so.
-  uint32_t SendSlotOf(uint32_t flow) const;
   /// The live leg whose local ufrag, whole, is `ufrag` and which of its credential sets that is; nullptr:
   /// nobody's.
   const abi::FlowSlot* FindByUfrag(std::string_view ufrag, uint32_t* index, uint32_t* set) const;

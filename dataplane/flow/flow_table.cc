@@ -26,20 +26,16 @@ uint64_t Mix(const Endpoint& endpoint, uint64_t seed, uint64_t key) {
 
 }  // namespace
 
-FlowTable::FlowTable(std::span<abi::FlowSlot> slots, PrfStream& random)
-    : slots_(slots), ports_(uint32_t(slots.size()) * 2), paths_(uint32_t(slots.size()) * kPathsPerFlow) {
+FlowTable::FlowTable(std::span<abi::FlowSlot> slots, const LocalPorts& local_ports, PrfStream& random)
+    : slots_(slots),
+      local_ports_(local_ports),
+      ports_(local_ports.rtp_ports(), kNoPort),
+      paths_(uint32_t(slots.size()) * kPathsPerFlow) {
   for (uint64_t& key : key_) key = random.U64() | 1;
 }
 
-uint32_t FlowTable::HashOf(const Endpoint& local) const { return uint32_t(Mix(local, key_[0], key_[1])); }
-
 uint32_t FlowTable::HashOf(const Endpoint& local, const Endpoint& remote) const {
   return uint32_t(Mix(remote, Mix(local, key_[0], key_[1]), key_[2]));
-}
-
-uint32_t FlowTable::PortCandidate(uint32_t hash) const {
-  const uint32_t value = ports_.Candidate(hash);
-  return value == HashIndex::kNotFound ? kNoFlow : value / 2;
 }
 
 uint32_t FlowTable::PathCandidate(uint32_t hash) const {
@@ -47,11 +43,14 @@ uint32_t FlowTable::PathCandidate(uint32_t hash) const {
   return value == HashIndex::kNotFound ? kNoFlow : value / kPathsPerFlow;
 }
 
-PortMatch FlowTable::FindPort(const Endpoint& local, uint32_t hash) const {
-  const uint32_t value =
-      ports_.Find(hash, [&](uint32_t v) { return slots_[v / 2].config.ingress.local[v % 2] == local; });
-  if (value == HashIndex::kNotFound) return {};
-  return {value / 2, uint8_t(value % 2)};
+uint32_t FlowTable::PlaceOf(const Endpoint& local) const {
+  LocalPort port;
+  return local_ports_.Find(local, port) && port.kind == LocalPortKind::kRtp ? port.rtp_index : kNoPort;
+}
+
+PortMatch FlowTable::FindPort(const Endpoint& local) const {
+  const uint32_t place = PlaceOf(local);
+  return place == kNoPort ? PortMatch{} : FindPort(place);
 }
 
 PathMatch FlowTable::FindPath(const Endpoint& local, const Endpoint& remote, uint32_t hash) const {
@@ -73,17 +72,17 @@ uint32_t FlowTable::PathHash(uint32_t flow, uint8_t path) const {
 void FlowTable::AddPorts(uint32_t flow) {
   for (uint32_t c = 0; c < 2; ++c) {
     if (!HasPort(slots_[flow].config, c)) continue;
-    const Endpoint local = slots_[flow].config.ingress.local[c].ToEndpoint();
-    const bool inserted = ports_.Insert(HashOf(local), flow * 2 + c);
-    LG_ASSERT(inserted);
-    (void)inserted;
+    const uint32_t place = PlaceOf(slots_[flow].config.ingress.local[c].ToEndpoint());
+    LG_ASSERT(place != kNoPort && ports_[place] == kNoPort);
+    ports_[place] = flow * 2 + c;
   }
 }
 
 void FlowTable::RemovePorts(uint32_t flow) {
   for (uint32_t c = 0; c < 2; ++c) {
     if (!HasPort(slots_[flow].config, c)) continue;
-    ports_.Erase(HashOf(slots_[flow].config.ingress.local[c].ToEndpoint()), flow * 2 + c);
+    const uint32_t place = PlaceOf(slots_[flow].config.ingress.local[c].ToEndpoint());
+    if (ports_[place] == flow * 2 + c) ports_[place] = kNoPort;
   }
 }
 

@@ -1,10 +1,12 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "dataplane/abi/flow_slot.h"
 #include "dataplane/base/prf_stream.h"
 #include "dataplane/flow/hash_index.h"
+#include "dataplane/flow/local_ports.h"
 
 namespace linegate::flow {
 
@@ -22,30 +24,32 @@ struct PathMatch {
 };
 
 /// Finds the slot of a packet. Theory of operation: two private indices over the worker's slots, rebuilt from them after
-/// a restart; keys stand in the slots alone.
-///   ports  local endpoint             -> flows with RTP ingress
+/// a restart.
+///   ports  local endpoint             -> flows with RTP ingress: an array with a place for each RTP port there is
 ///   paths  (local endpoint, remote)   -> flows with WebRTC ingress; only addresses that passed a connectivity check,
 ///                                        and each address belongs to at most one leg
-/// The hash is keyed per process; only addresses that an ICE password or a command vouched for are ever inserted, so a
+/// The paths are hashed, their keys stand in the slots. The hash is keyed per process; only addresses that an ICE password or a command vouched for are ever inserted, so a
 /// cheap keyed mix is enough.
 class FlowTable {
  public:
-  FlowTable(std::span<abi::FlowSlot> slots, PrfStream& random);
+  FlowTable(std::span<abi::FlowSlot> slots, const LocalPorts& local_ports, PrfStream& random);
 
-  PortMatch FindPort(const Endpoint& local) const { return FindPort(local, HashOf(local)); }
+  PortMatch FindPort(const Endpoint& local) const;
   PathMatch FindPath(const Endpoint& local, const Endpoint& remote) const {
     return FindPath(local, remote, HashOf(local, remote));
   }
 
   // The same in steps, for bursts: hash and prefetch all, fetch all candidates, then look up all.
-  uint32_t HashOf(const Endpoint& local) const;
   uint32_t HashOf(const Endpoint& local, const Endpoint& remote) const;
-  void PrefetchPort(uint32_t hash) const { ports_.Prefetch(hash); }
+  void PrefetchPort(uint32_t rtp_index) const { __builtin_prefetch(&ports_[rtp_index]); }
   void PrefetchPath(uint32_t hash) const { paths_.Prefetch(hash); }
   /// The flow that the look-up will probably find, or kNoFlow.
-  uint32_t PortCandidate(uint32_t hash) const;
   uint32_t PathCandidate(uint32_t hash) const;
-  PortMatch FindPort(const Endpoint& local, uint32_t hash) const;
+  /// `rtp_index` = LocalPort's.
+  PortMatch FindPort(uint32_t rtp_index) const {
+    const uint32_t value = ports_[rtp_index];
+    return value == kNoPort ? PortMatch{} : PortMatch{value / 2, uint8_t(value % 2)};
+  }
   PathMatch FindPath(const Endpoint& local, const Endpoint& remote, uint32_t hash) const;
 
   /// Both ports of the flow's RTP ingress. Pre: configuration stands in the slot; none of them is in the
@@ -57,10 +61,14 @@ class FlowTable {
   void RemovePath(uint32_t flow, uint8_t path);
 
  private:
+  static constexpr uint32_t kNoPort = UINT32_MAX;
   uint32_t PathHash(uint32_t flow, uint8_t path) const;
+  /// Its place in `ports_`; kNoPort: no RTP port.
+  uint32_t PlaceOf(const Endpoint& local) const;
   std::span<abi::FlowSlot> slots_;
+  const LocalPorts& local_ports_;
   uint64_t key_[3];
-  HashIndex ports_;
+  std::vector<uint32_t> ports_;  ///< flow * 2 + component, or kNoPort
   HashIndex paths_;
 };
 

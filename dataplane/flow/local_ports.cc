@@ -31,6 +31,8 @@ LocalPorts::LocalPorts(const settings::DataplaneSettings& settings) : workers_(s
       entry.realm = uint16_t(r);
       entry.webrtc_port = realm.webrtc_port;
       entry.rtp = realm.rtp_ports;
+      entry.rtp_index = rtp_ports_;
+      if (!entry.rtp.empty()) rtp_ports_ += uint32_t{entry.rtp.last} - entry.rtp.first + 1;
       entry.relay = realm.relay_ports;
       entry.stun_ports = realm.stun_ports;
       entry.turn_ports = realm.turn_ports;
@@ -87,6 +89,7 @@ bool LocalPorts::Find(const Endpoint& local, LocalPort& out) const {
     }
     if (entry.rtp.Contains(local.port) && local.port >= ((entry.rtp.first + 1u) & ~1u)) {
       out.kind = LocalPortKind::kRtp;
+      out.rtp_index = entry.rtp_index + (local.port - entry.rtp.first);
       out.owner = OwnerOf(entry.rtp, local.port);
       return true;
     }

@@ -30,6 +30,7 @@ struct LocalPort {
   uint16_t owner = 0;    ///< worker; meaningless for listeners
   uint16_t port_id = 0;  ///< network port of the realm's interface
   uint16_t realm = 0;
+  uint32_t rtp_index = 0;  ///< kRtp: a number that no other RTP port has, below LocalPorts::rtp_ports()
   const Discovery* discovery =
       nullptr;  ///< listeners whose realm has an `other_realm`; lives as long as LocalPorts
 };
@@ -43,6 +44,8 @@ class LocalPorts {
   /// False: not ours.
   bool Find(const Endpoint& local, LocalPort& out) const;
   bool IsOurAddress(const IpAddress& address) const;
+  /// How many RTP ports there are, of all workers and addresses.
+  uint32_t rtp_ports() const { return rtp_ports_; }
   /// The address that stands behind an advertised one (1:1 NAT), or `address` itself.
   const IpAddress& Unadvertised(const IpAddress& address) const;
 
@@ -54,6 +57,7 @@ class LocalPorts {
     uint16_t realm = 0;
     uint16_t webrtc_port = 0;
     settings::PortRange rtp;
+    uint32_t rtp_index = 0;  ///< of the first port of `rtp`
     settings::PortRange relay;
     std::vector<uint16_t> stun_ports;
     std::vector<uint16_t> turn_ports;
@@ -65,6 +69,7 @@ class LocalPorts {
   static const Discovery* DiscoveryOf(const Address& entry, uint16_t port);
   uint16_t OwnerOf(const settings::PortRange& range, uint16_t port) const;
   std::vector<Address> addresses_;
+  uint32_t rtp_ports_ = 0;
   uint16_t workers_;
 };
 

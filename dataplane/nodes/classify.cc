@@ -80,15 +80,15 @@ void ClassifyWebRtc(PacketBatch& batch, size_t i, NodeContext& context) {
 /// A port of a pair is RTP or RTCP; the first bytes only decide where both share a port (RFC 5761 section 4).
 void ClassifyRtp(PacketBatch& batch, size_t i, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
-  const flow::PortMatch match = context.table.FindPort(meta.frame.destination, meta.hash);
+  const flow::PortMatch match = context.table.FindPort(meta.hash);
   if (match.flow == flow::kNoFlow) return context.Drop(meta, DropReason::kNoFlow);
   meta.flow = match.flow;
   meta.component = match.component;
-  if (context.slots[match.flow].config.ingress.rtcp_mux != 0 &&
+  if (context.runtime[match.flow].rtcp_mux &&
       wire::ClassifyPayload(meta.payload_view()) == PayloadClass::kRtcp) {
     meta.component = 1;
   }
-  if (context.slots[match.flow].config.ingress.srtp != 0)
+  if (context.runtime[match.flow].encrypted_ingress)
     return batch.SetRoute(i, meta.component == 1 ? Route::kSrtcp : Route::kSrtp);
   batch.SetRoute(i, meta.component == 1 ? Route::kRtcp : Route::kRtp);
 }
@@ -138,7 +138,6 @@ void PrefetchEntry(PacketMeta& meta, NodeContext& context) {
       meta.hash = context.table.HashOf(meta.frame.destination, meta.frame.source);
       return context.table.PrefetchPath(meta.hash);
     case LocalPortKind::kRtp:
-      meta.hash = context.table.HashOf(meta.frame.destination);
       return context.table.PrefetchPort(meta.hash);
     case LocalPortKind::kRelay:
       meta.hash = context.turn.table.HashOf(abi::SocketAddress::From(meta.frame.destination));
@@ -171,6 +170,7 @@ void ParseOne(PacketBatch& batch, size_t i, NodeContext& context) {
   meta.payload = packet.data + meta.frame.payload_offset;
   meta.payload_bytes = meta.frame.payload_bytes;
   meta.local_kind = local.kind;
+  meta.hash = local.rtp_index;  // of others: PrefetchEntry
   if (!IsListener(local.kind) && local.owner != context.worker) {
     meta.verdict = Verdict::kHandOver;
     meta.owner = local.owner;
@@ -201,13 +201,12 @@ void PrefetchRelay(const PacketMeta& meta, NodeContext& context) {
 void PrefetchFlow(const PacketMeta& meta, NodeContext& context) {
   const bool webrtc = meta.local_kind == LocalPortKind::kWebRtc;
   const uint32_t flow =
-      webrtc ? context.table.PathCandidate(meta.hash) : context.table.PortCandidate(meta.hash);
+      webrtc ? context.table.PathCandidate(meta.hash) : context.table.FindPort(meta.hash).flow;
   if (flow == flow::kNoFlow) return;
   const abi::FlowSlot& slot = context.slots[flow];
   const FlowRuntime& runtime = context.runtime[flow];
-  __builtin_prefetch(&slot.config);
-  __builtin_prefetch(&slot.config.egress);
   if (webrtc) {
+    __builtin_prefetch(&slot.config);
     __builtin_prefetch(&slot.ice.paths[0], 1);
     __builtin_prefetch(&slot.receive[0], 1);
   }

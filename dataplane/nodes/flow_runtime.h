@@ -1,7 +1,10 @@
 #pragma once
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <utility>
 
 #include "dataplane/abi/flow_slot.h"
 #include "dataplane/base/net_address.h"
@@ -25,7 +28,6 @@ struct EgressTarget {
 /// Our own check of an address that a nominated check came from (design D6), and a move that waits. Lost by a
 /// restart: the peer's next check starts it again.
 struct IceRuntime {
-  uint8_t verifying = abi::kNoPath;  ///< nominated path of another IP address, not proven yet
   uint8_t sends_left = 0;
   uint8_t deferred = abi::kNoPath;  ///< proven nomination within a second of the last move
   std::array<uint8_t, 12> transaction = {};
@@ -53,23 +55,74 @@ struct ReceiveKeyExtras {
   std::array<abi::ReceiveSource, abi::kReceiveSources> old_sources;
 };
 
-/// What a worker keeps of a flow in its own memory, made from the slot and made again after a restart. What an RTP packet
-/// touches comes first.
+/// What a worker keeps of a flow in its own memory, made from the slot and made again after a restart. An RTP packet
+/// touches the first three cache lines, and of the slot only what must survive the process.
 struct alignas(64) FlowRuntime {
   static constexpr uint8_t kNotMapped = 0xff;
-  static constexpr size_t kHotLines = 5;  ///< up to the first part of `payload_map`
+  static constexpr size_t kHotLines = 3;
 
+  // The first line: what decides, copied from the slot's configuration.
+  uint32_t generation = 0;  ///< of the slot while it is live here; 0: nobody's
+  abi::FlowRef reverse;
+  bool encrypted_ingress = false;
+  bool encrypted_egress = false;
+  bool rtcp_mux = false;  ///< of the ingress
+  uint8_t to_learn = 0;   ///< RTP ingress: bit c: the source of component c is learned from its next packet
+  bool send_rtp = false;
+  bool send_rtcp = false;
+  abi::FlowService service = abi::FlowService::kRelay;
+  uint8_t last_payload_type = kNotMapped;  ///< as received, and what `payload_map` made of it
+  uint8_t last_mapped_type = kNotMapped;
+  uint8_t verifying = abi::kNoPath;  ///< nominated path of another IP address, not proven yet
+  bool has_receive_extras = false;
+  bool has_send_mki = false;
+  Endpoint expected_rtp;  ///< RTP ingress: source accepted; family kNone: none
   std::unique_ptr<srtp::CryptoContext> receive_context;
   std::unique_ptr<srtp::CryptoContext> send_context;
+
+  // The second, and the third from the first byte of a header on.
+  StreamStats stream;  ///< of the ingress
+  std::array<EgressTarget, 2> egress;
+
   std::unique_ptr<ReceiveKeyExtras> receive_extras;  ///< nullptr: one key, no MKI
   std::unique_ptr<srtp::MkiCodec> send_mki;          ///< nullptr: none
-  std::array<Endpoint, 2> expected;                  ///< RTP ingress: sources accepted; family kNone: none
-  StreamStats stream;                                ///< of the ingress
-  std::array<EgressTarget, 2> egress;
+  Endpoint expected_rtcp;
   std::array<uint8_t, 128> payload_map;
   IceRuntime ice;
   TokenBucket stun_errors{2, 5};
   TokenBucket dtls{100, 200};
+
+  void SetReceiveExtras(std::unique_ptr<ReceiveKeyExtras> extras) {
+    receive_extras = std::move(extras);
+    has_receive_extras = receive_extras != nullptr;
+  }
+  void SetSendMki(std::unique_ptr<srtp::MkiCodec> mki) {
+    send_mki = std::move(mki);
+    has_send_mki = send_mki != nullptr;
+  }
+  const Endpoint& expected(size_t component) const { return component == 0 ? expected_rtp : expected_rtcp; }
+  Endpoint& expected(size_t component) { return component == 0 ? expected_rtp : expected_rtcp; }
+  /// The payload type to send for one that was received, or kNotMapped. A stream seldom changes its type.
+  uint8_t MapPayloadType(uint8_t received) {
+    if (received == last_payload_type) [[likely]]
+      return last_mapped_type;
+    last_payload_type = received;
+    return last_mapped_type = payload_map[received];
+  }
 };
+static_assert(offsetof(FlowRuntime, stream) == 64);
+static_assert(offsetof(FlowRuntime, egress) + offsetof(EgressTarget, headers) +
+                  wire::FrameTemplate::kBytesOffset ==
+              128);
+
+/// The flow whose slot holds send key and numbering of what `flow` sends to an encrypted leg: the leg's own (the flow
+/// whose ingress it is), so that numbering goes on when another flow is joined with the leg; two flows that send to one
+/// leg for a moment share it. `flow` itself when the leg lives on another worker. The same whether the leg is encrypted
+/// yet or not: keys may arrive before the configuration that says so.
+inline uint32_t SendFlowOf(uint32_t flow, std::span<const FlowRuntime> flows, uint16_t worker) {
+  const abi::FlowRef& reverse = flows[flow].reverse;
+  if (!reverse || reverse.worker != worker || reverse.index >= flows.size()) return flow;
+  return flows[reverse.index].generation == reverse.generation ? reverse.index : flow;
+}
 
 }  // namespace linegate::nodes

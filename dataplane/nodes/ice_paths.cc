@@ -24,11 +24,11 @@ void EmitPath(abi::EventType type, uint32_t flow, uint8_t path, NodeContext& con
 
 void Select(uint32_t flow, uint8_t path, NodeContext& context) {
   abi::IceState& ice = context.slots[flow].ice;
-  IceRuntime& runtime = context.runtime[flow].ice;
+  FlowRuntime& runtime = context.runtime[flow];
   if (ice.selected != kNoPath) context.Count(abi::Counter::kPathChanges);
   ice.selected = path;
   ice.last_move_ns = context.now_ns;
-  runtime.deferred = kNoPath;
+  runtime.ice.deferred = kNoPath;
   if (runtime.verifying == path) runtime.verifying = kNoPath;
   EmitPath(abi::EventType::kPathSelected, flow, path, context);
   ReportPath(flow, context);
@@ -37,36 +37,37 @@ void Select(uint32_t flow, uint8_t path, NodeContext& context) {
 /// A nomination that needs no further proof.
 void MoveOrDefer(uint32_t flow, uint8_t path, NodeContext& context) {
   const abi::IceState& ice = context.slots[flow].ice;
-  IceRuntime& runtime = context.runtime[flow].ice;
+  FlowRuntime& runtime = context.runtime[flow];
   if (context.now_ns - ice.last_move_ns >= kMoveIntervalNs) return Select(flow, path, context);
-  const uint8_t rival = runtime.deferred != kNoPath ? runtime.deferred : ice.selected;
-  if (ice.paths[path].priority > ice.paths[rival].priority) runtime.deferred = path;
+  const uint8_t rival = runtime.ice.deferred != kNoPath ? runtime.ice.deferred : ice.selected;
+  if (ice.paths[path].priority > ice.paths[rival].priority) runtime.ice.deferred = path;
 }
 
 void StartVerification(uint32_t flow, uint8_t path, NodeContext& context) {
-  IceRuntime& runtime = context.runtime[flow].ice;
-  if (runtime.verifying == path && runtime.sends_left != 0) return;
+  FlowRuntime& runtime = context.runtime[flow];
+  if (runtime.verifying == path && runtime.ice.sends_left != 0) return;
   runtime.verifying = path;
-  runtime.sends_left = kVerificationSends;
-  runtime.interval_ns = kFirstRetransmitNs;
-  runtime.next_send_ns = context.now_ns;
-  context.random.Fill(runtime.transaction);
+  runtime.ice.sends_left = kVerificationSends;
+  runtime.ice.interval_ns = kFirstRetransmitNs;
+  runtime.ice.next_send_ns = context.now_ns;
+  context.random.Fill(runtime.ice.transaction);
 }
 
 /// Sends our own check when it is due.
 void DriveVerification(uint32_t flow, NodeContext& context) {
-  IceRuntime& runtime = context.runtime[flow].ice;
-  if (runtime.verifying == kNoPath || runtime.sends_left == 0 || context.now_ns < runtime.next_send_ns)
+  FlowRuntime& runtime = context.runtime[flow];
+  if (runtime.verifying == kNoPath || runtime.ice.sends_left == 0 ||
+      context.now_ns < runtime.ice.next_send_ns)
     return;
-  SendBindingRequest(flow, runtime.verifying, runtime.transaction, context);
-  --runtime.sends_left;
-  runtime.next_send_ns = context.now_ns + runtime.interval_ns;
-  runtime.interval_ns *= 2;
+  SendBindingRequest(flow, runtime.verifying, runtime.ice.transaction, context);
+  --runtime.ice.sends_left;
+  runtime.ice.next_send_ns = context.now_ns + runtime.ice.interval_ns;
+  runtime.ice.interval_ns *= 2;
 }
 
 void Nominate(uint32_t flow, uint8_t path, NodeContext& context) {
   abi::IceState& ice = context.slots[flow].ice;
-  IceRuntime& runtime = context.runtime[flow].ice;
+  FlowRuntime& runtime = context.runtime[flow];
   if (ice.nominated == 0) {
     ice.nominated = 1;
     if (ice.selected != path) Select(flow, path, context);
@@ -74,7 +75,7 @@ void Nominate(uint32_t flow, uint8_t path, NodeContext& context) {
   }
   if (ice.selected == path) {
     // The peer's newest word: what else it nominated before is void.
-    runtime.deferred = kNoPath;
+    runtime.ice.deferred = kNoPath;
     runtime.verifying = kNoPath;
   } else if (ice.selected == kNoPath || SameIp(ice.paths[path].remote, ice.paths[ice.selected].remote)) {
     MoveOrDefer(flow, path, context);
@@ -87,11 +88,11 @@ void Nominate(uint32_t flow, uint8_t path, NodeContext& context) {
 /// A free entry, or the one that was quiet longest and is not needed.
 uint8_t EntryFor(uint32_t flow, NodeContext& context) {
   const abi::IceState& ice = context.slots[flow].ice;
-  const IceRuntime& runtime = context.runtime[flow].ice;
+  const FlowRuntime& runtime = context.runtime[flow];
   uint8_t oldest = kNoPath;
   for (uint8_t i = 0; i < abi::kMaxValidatedPaths; ++i) {
     if (ice.paths[i].state == 0) return i;
-    if (i == ice.selected || i == runtime.verifying || i == runtime.deferred) continue;
+    if (i == ice.selected || i == runtime.verifying || i == runtime.ice.deferred) continue;
     if (oldest == kNoPath || ice.paths[i].last_check_ns < ice.paths[oldest].last_check_ns) oldest = i;
   }
   return oldest;
@@ -99,10 +100,10 @@ uint8_t EntryFor(uint32_t flow, NodeContext& context) {
 
 void DropPath(uint32_t flow, uint8_t path, NodeContext& context) {
   abi::FlowSlot& slot = context.slots[flow];
-  IceRuntime& runtime = context.runtime[flow].ice;
+  FlowRuntime& runtime = context.runtime[flow];
   context.table.RemovePath(flow, path);
   if (runtime.verifying == path) runtime.verifying = kNoPath;
-  if (runtime.deferred == path) runtime.deferred = kNoPath;
+  if (runtime.ice.deferred == path) runtime.ice.deferred = kNoPath;
   if (slot.ice.selected == path) slot.ice.selected = kNoPath;
   abi::StoreBarrier();
   slot.ice.paths[path].state = 0;
@@ -160,50 +161,46 @@ bool OnVerifiedCheck(uint32_t flow, const VerifiedCheck& check, NodeContext& con
     Select(flow, path, context);
   }
   ReportPath(flow, context);
-  if (begins || context.runtime[flow].ice.verifying != kNoPath ||
-      context.runtime[flow].ice.deferred != kNoPath) {
+  if (begins || context.runtime[flow].verifying != kNoPath || context.runtime[flow].ice.deferred != kNoPath) {
     ArmIceTimer(flow, context);
   }
   return true;
 }
 
-void OnAuthenticatedMedia(uint32_t flow, uint8_t path, NodeContext& context) {
-  abi::IceState& ice = context.slots[flow].ice;
-  ice.paths[path].last_media_ns = context.now_ns;
-  if (context.runtime[flow].ice.verifying != path) [[likely]]
-    return;
+void OnMediaFromUnprovenPath(uint32_t flow, uint8_t path, NodeContext& context) {
+  const abi::IceState& ice = context.slots[flow].ice;
   const abi::ValidatedPath& old = ice.paths[ice.selected == kNoPath ? path : ice.selected];
   const uint64_t heard_ns = std::max(old.last_media_ns, old.last_check_ns);
   if (ice.selected == kNoPath || context.now_ns - heard_ns >= kSilenceNs) OnPathProven(flow, path, context);
 }
 
 uint8_t VerifyingPath(uint32_t flow, ByteView transaction_id, const NodeContext& context) {
-  const IceRuntime& runtime = context.runtime[flow].ice;
-  if (runtime.verifying == kNoPath || !std::ranges::equal(transaction_id, runtime.transaction))
+  const FlowRuntime& runtime = context.runtime[flow];
+  if (runtime.verifying == kNoPath || !std::ranges::equal(transaction_id, runtime.ice.transaction))
     return kNoPath;
   return runtime.verifying;
 }
 
 void OnPathProven(uint32_t flow, uint8_t path, NodeContext& context) {
-  context.runtime[flow].ice.verifying = kNoPath;
+  context.runtime[flow].verifying = kNoPath;
   MoveOrDefer(flow, path, context);
   ArmIceTimer(flow, context);
 }
 
 void OnIceTimer(uint32_t flow, NodeContext& context) {
   abi::IceState& ice = context.slots[flow].ice;
-  IceRuntime& runtime = context.runtime[flow].ice;
+  FlowRuntime& runtime = context.runtime[flow];
   if (ice.consent_ns != 0 && ice.consent_lost == 0 && context.now_ns - ice.consent_ns >= kConsentNs) {
     ice.consent_lost = 1;
     ice.nominated = 0;
     ice.selected = kNoPath;  // the check that brings the leg back selects, and says so, again
     runtime.verifying = kNoPath;
-    runtime.deferred = kNoPath;
+    runtime.ice.deferred = kNoPath;
     context.Emit(abi::EventType::kConsentLost, abi::FlowEvent{context.slots.RefOf(flow)});
     ReportPath(flow, context);
   }
-  if (runtime.deferred != kNoPath && context.now_ns - ice.last_move_ns >= kMoveIntervalNs) {
-    Select(flow, runtime.deferred, context);
+  if (runtime.ice.deferred != kNoPath && context.now_ns - ice.last_move_ns >= kMoveIntervalNs) {
+    Select(flow, runtime.ice.deferred, context);
   }
   DriveVerification(flow, context);
   ArmIceTimer(flow, context);
@@ -211,12 +208,13 @@ void OnIceTimer(uint32_t flow, NodeContext& context) {
 
 void ArmIceTimer(uint32_t flow, NodeContext& context) {
   const abi::IceState& ice = context.slots[flow].ice;
-  const IceRuntime& runtime = context.runtime[flow].ice;
+  const FlowRuntime& runtime = context.runtime[flow];
   if (ice.consent_ns == 0 || ice.consent_lost != 0) return context.timers.Disarm(flow);
   uint64_t deadline_ns = ice.consent_ns + kConsentNs;
-  if (runtime.verifying != kNoPath && runtime.sends_left != 0)
-    deadline_ns = std::min(deadline_ns, runtime.next_send_ns);
-  if (runtime.deferred != kNoPath) deadline_ns = std::min(deadline_ns, ice.last_move_ns + kMoveIntervalNs);
+  if (runtime.verifying != kNoPath && runtime.ice.sends_left != 0)
+    deadline_ns = std::min(deadline_ns, runtime.ice.next_send_ns);
+  if (runtime.ice.deferred != kNoPath)
+    deadline_ns = std::min(deadline_ns, ice.last_move_ns + kMoveIntervalNs);
   context.timers.Arm(flow, FromNanoseconds(deadline_ns));
 }
 

@@ -47,8 +47,15 @@ struct VerifiedCheck {
 /// False: the address belongs to another leg that has consent; nothing was learned.
 bool OnVerifiedCheck(uint32_t flow, const VerifiedCheck& check, NodeContext& context);
 
+/// Authenticated media came from the path that is being proven.
+void OnMediaFromUnprovenPath(uint32_t flow, uint8_t path, NodeContext& context);
+
 /// SRTP or SRTCP from `path` was authenticated.
-void OnAuthenticatedMedia(uint32_t flow, uint8_t path, NodeContext& context);
+inline void OnAuthenticatedMedia(uint32_t flow, uint8_t path, NodeContext& context) {
+  context.slots[flow].ice.paths[path].last_media_ns = context.now_ns;
+  if (context.runtime[flow].verifying == path) [[unlikely]]
+    OnMediaFromUnprovenPath(flow, path, context);
+}
 
 /// The path that a Binding response with this transaction would prove; kNoPath: nobody waits for it.
 uint8_t VerifyingPath(uint32_t flow, ByteView transaction_id, const NodeContext& context);

@@ -15,10 +15,9 @@ struct JobBurst {
   std::array<uint8_t, PacketBatch::kCapacity> positions;
   size_t count = 0;
 
-  void Add(size_t position, const srtp::CryptoJob& job) {
-    positions[count] = uint8_t(position);
-    jobs[count++] = job;
-  }
+  /// The job to fill next. It counts once it is added.
+  srtp::CryptoJob& next() { return jobs[count]; }
+  void Add(size_t position) { positions[count++] = uint8_t(position); }
   std::span<srtp::CryptoJob> span() { return {jobs.data(), count}; }
 };
 

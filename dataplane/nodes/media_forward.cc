@@ -23,15 +23,15 @@ bool MakeTone(PacketMeta& meta, const abi::FlowConfig& config, uint32_t timestam
 }
 
 /// Sends to the component's target, through the cipher if that leg is encrypted.
-void Dispatch(PacketBatch& batch, size_t i, NodeContext& context) {
+void Dispatch(PacketBatch& batch, size_t i, const FlowRuntime& flow, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
-  const EgressTarget& target = context.runtime[meta.flow].egress[meta.component];
+  const EgressTarget& target = flow.egress[meta.component];
   if (!target.known) return context.Drop(meta, DropReason::kNoRemote);
   if (!target.next_hop_known) return context.Drop(meta, DropReason::kNoNextHop);
   meta.out = &target.headers;
   meta.out_port = target.port_id;
   meta.internal = target.internal;
-  if (IsEncrypted(context.slots[meta.flow].config.egress)) {
+  if (flow.encrypted_egress) {
     batch.protect.Add(i);
     return;
   }
@@ -41,11 +41,12 @@ void Dispatch(PacketBatch& batch, size_t i, NodeContext& context) {
 
 void ForwardRtp(PacketBatch& batch, size_t i, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
-  abi::FlowSlot& slot = context.slots[meta.flow];
-  const uint8_t mapped = context.runtime[meta.flow].payload_map[meta.payload[1] & 0x7f];
+  FlowRuntime& flow = context.runtime[meta.flow];
+  const uint8_t mapped = flow.MapPayloadType(meta.payload[1] & 0x7f);
   if (mapped == FlowRuntime::kNotMapped) return context.Drop(meta, DropReason::kPayloadTypeUnknown);
-  if (slot.config.send_rtp == 0) return context.Drop(meta, DropReason::kMediaDisabled);
-  if (slot.config.service != FlowService::kRelay) {
+  if (!flow.send_rtp) return context.Drop(meta, DropReason::kMediaDisabled);
+  if (flow.service != FlowService::kRelay) [[unlikely]] {
+    abi::FlowSlot& slot = context.slots[meta.flow];
     const uint32_t caller_timestamp = LoadBe32(meta.payload + 4);
     if (slot.config.service == FlowService::kTone && !MakeTone(meta, slot.config, caller_timestamp)) {
       meta.verdict = Verdict::kConsumed;
@@ -54,22 +55,22 @@ void ForwardRtp(PacketBatch& batch, size_t i, NodeContext& context) {
     Reflect(meta.mutable_payload(), slot.config.own_ssrc, slot.reflect, context.random);
   }
   wire::RtpHeaderEditor(meta.mutable_payload()).set_payload_type(mapped);
-  Dispatch(batch, i, context);
+  Dispatch(batch, i, flow, context);
 }
 
 void ForwardRtcp(PacketBatch& batch, size_t i, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
-  const abi::FlowConfig& config = context.slots[meta.flow].config;
-  if (config.service != FlowService::kRelay) {
+  const FlowRuntime& flow = context.runtime[meta.flow];
+  if (flow.service != FlowService::kRelay) {
     meta.verdict = Verdict::kConsumed;  // design D12: RTCP is not reflected
     return;
   }
-  if (config.send_rtcp == 0) return context.Drop(meta, DropReason::kMediaDisabled);
+  if (!flow.send_rtcp) return context.Drop(meta, DropReason::kMediaDisabled);
   const abi::FlowSlot& slot = context.slots[meta.flow];
-  if (IsEncrypted(config.ingress) && AnyRenumbered(slot.transmit.sources)) [[unlikely]] {
+  if (flow.encrypted_ingress && AnyRenumbered(slot.transmit.sources)) [[unlikely]] {
     TranslateReports(meta.mutable_payload(), slot.transmit.sources);
   }
-  Dispatch(batch, i, context);
+  Dispatch(batch, i, flow, context);
 }
 
 }  // namespace

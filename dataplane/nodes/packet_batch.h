@@ -31,7 +31,7 @@ struct PacketMeta {
   uint16_t rtp_header_bytes = 0;
   uint32_t flow = flow::kNoFlow;    ///< slot whose ingress received it
   uint32_t relay = flow::kNoRelay;  ///< TURN allocation it belongs to
-  uint32_t hash = 0;                ///< classify: of the table entry that names the flow or the allocation
+  uint32_t hash = 0;                ///< classify: where the table entry of flow or allocation stands
   uint8_t* payload = nullptr;
   const wire::FrameTemplate* out = nullptr;  ///< headers to be sent: the flow's, or PacketBatch::own_headers
   wire::IpFields ip;

@@ -11,21 +11,16 @@ using abi::DropReason;
 
 /// What srtp_protect needs of the leg at the other end.
 void PrefetchSendSlot(uint32_t flow, NodeContext& context) {
-  const abi::FlowRef& reverse = context.slots[flow].config.reverse;
+  const abi::FlowRef& reverse = context.runtime[flow].reverse;
   if (reverse.worker != context.worker || reverse.index >= context.slots.size()) return;
-  const abi::FlowSlot& slot = context.slots[reverse.index];
-  __builtin_prefetch(&slot.life);
-  __builtin_prefetch(&slot.config.ingress);
-  __builtin_prefetch(&slot.transmit.sources[0], 1);
-  __builtin_prefetch(&slot.transmit.stamp, 1);
+  __builtin_prefetch(&context.slots[reverse.index].transmit, 1);
   __builtin_prefetch(&context.runtime[reverse.index]);
 }
 
 void ReceiveOne(PacketBatch& batch, size_t i, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
-  abi::FlowSlot& slot = context.slots[meta.flow];
   FlowRuntime& runtime = context.runtime[meta.flow];
-  const RtpSource source = RtpSource::Of(meta, slot, runtime);
+  const RtpSource source = RtpSource::Of(meta, runtime);
   if (!source.allowed) return context.Drop(meta, DropReason::kWrongSource);
   if (meta.component == 0) {
     const auto header = wire::RtpHeaderView::Parse(meta.payload_view());
@@ -39,7 +34,7 @@ void ReceiveOne(PacketBatch& batch, size_t i, NodeContext& context) {
     RecordRtcp(meta, context);
   }
   if (source.learns) [[unlikely]]
-    source.Learn(meta, slot, runtime);
+    source.Learn(meta, context.slots[meta.flow], runtime);
   batch.clear.Add(i);
 }
 

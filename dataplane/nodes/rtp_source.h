@@ -10,19 +10,20 @@ struct RtpSource {
   bool learns = false;  ///< still to be learned
   bool allowed = false;
 
-  static RtpSource Of(const PacketMeta& meta, const abi::FlowSlot& slot, const FlowRuntime& runtime) {
+  static RtpSource Of(const PacketMeta& meta, const FlowRuntime& runtime) {
     RtpSource source;
     // With rtcp-mux RTCP comes from where RTP comes from (RFC 5761).
-    source.index = slot.config.ingress.rtcp_mux != 0 ? 0 : meta.component;
-    source.learns = slot.config.ingress.latch != 0 && (slot.latched & (1u << source.index)) == 0;
-    source.allowed = source.learns || meta.frame.source == runtime.expected[source.index];
+    source.index = runtime.rtcp_mux ? 0 : meta.component;
+    source.learns = (runtime.to_learn & (1u << source.index)) != 0;
+    source.allowed = source.learns || meta.frame.source == runtime.expected(source.index);
     return source;
   }
   void Learn(const PacketMeta& meta, abi::FlowSlot& slot, FlowRuntime& runtime) const {
     slot.source[index] = abi::SocketAddress::From(meta.frame.source);
     abi::StoreBarrier();
     slot.latched = uint16_t(slot.latched | (1u << index));
-    runtime.expected[index] = meta.frame.source;
+    runtime.to_learn = uint8_t(runtime.to_learn & ~(1u << index));
+    runtime.expected(index) = meta.frame.source;
   }
 };
 

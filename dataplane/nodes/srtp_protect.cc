@@ -90,29 +90,29 @@ bool NumberRtcp(PacketMeta& meta, abi::FlowSlot& keys, CryptoJob& job, NodeConte
 /// `any_mki` is set if the packet's leg has an MKI.
 void Fill(PacketBatch& batch, size_t i, JobBurst& burst, bool& any_mki, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
-  const uint32_t holder = context.slots.SendSlotOf(meta.flow);
+  const uint32_t holder = SendFlowOf(meta.flow, context.runtime, context.worker);
   abi::FlowSlot& keys = context.slots[holder];
   srtp::CryptoContext* const cipher = context.runtime[holder].send_context.get();
   if (cipher == nullptr) return context.Drop(meta, DropReason::kNoSendKey);
-  CryptoJob job;
+  CryptoJob& job = burst.next();
   if (!(meta.component == 0 ? NumberRtp(meta, keys, job, context) : NumberRtcp(meta, keys, job, context)))
     return;
   job.context = cipher;
   job.packet = meta.payload;
   job.length = meta.payload_bytes;
   job.capacity = uint32_t(batch.capacity(i));
-  if (const srtp::MkiCodec* mki = context.runtime[holder].send_mki.get()) [[unlikely]] {
-    job.capacity -= std::min(job.capacity, mki->bytes());
+  if (context.runtime[holder].has_send_mki) [[unlikely]] {
+    job.capacity -= std::min(job.capacity, context.runtime[holder].send_mki->bytes());
     any_mki = true;
   }
-  burst.Add(i, job);
+  burst.Add(i);
 }
 
 /// Legs with an MKI are few; a batch without one does not look for them.
 [[gnu::noinline]] void InsertMkis(const PacketBatch& batch, JobBurst& burst, const NodeContext& context) {
   for (size_t j = 0; j < burst.count; ++j) {
     CryptoJob& job = burst.jobs[j];
-    const uint32_t holder = context.slots.SendSlotOf(batch.meta[burst.positions[j]].flow);
+    const uint32_t holder = SendFlowOf(batch.meta[burst.positions[j]].flow, context.runtime, context.worker);
     const srtp::MkiCodec* mki = context.runtime[holder].send_mki.get();
     if (mki != nullptr && job.status == JobStatus::kDone) mki->Insert(job.packet, job.length, job.kind);
   }

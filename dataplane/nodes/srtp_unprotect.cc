@@ -118,11 +118,11 @@ void Accept(PacketBatch& batch, size_t i, const CryptoJob& job, Sources sources,
     OnAuthenticatedMedia(meta.flow, meta.path, context);
   } else {
     abi::FlowSlot& slot = context.slots[meta.flow];
-    const RtpSource from = RtpSource::Of(meta, slot, context.runtime[meta.flow]);
+    const RtpSource from = RtpSource::Of(meta, context.runtime[meta.flow]);
     if (from.learns) from.Learn(meta, slot, context.runtime[meta.flow]);
   }
   if (meta.component == 0) {
-    const auto header = wire::RtpHeaderView::Parse(meta.payload_view());
+    const auto header = wire::RtpHeaderView::ParseDecrypted(meta.payload_view(), job.header_bytes);
     if (!header) return context.Drop(meta, DropReason::kBadRtp);  // padding, visible only now
     RecordRtp(meta, *header, context);
   } else {
@@ -196,23 +196,22 @@ class Trial {
 void Fill(PacketBatch& batch, size_t i, JobBurst& burst, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
   const FlowRuntime& runtime = context.runtime[meta.flow];
-  if (meta.local_kind == flow::LocalPortKind::kRtp &&
-      !RtpSource::Of(meta, context.slots[meta.flow], runtime).allowed) {
+  if (meta.local_kind == flow::LocalPortKind::kRtp && !RtpSource::Of(meta, runtime).allowed) {
     return context.Drop(meta, DropReason::kWrongSource);
   }
   if (runtime.receive_context == nullptr) return context.Drop(meta, DropReason::kNoReceiveKey);
-  CryptoJob job;
+  CryptoJob& job = burst.next();
   if (const DropReason reason = ReadHeader(meta, job); reason != DropReason::kNone)
     return context.Drop(meta, reason);
   job.context = runtime.receive_context.get();
   job.packet = meta.payload;
   job.length = meta.payload_bytes;
   job.capacity = uint32_t(batch.capacity(i));
-  if (runtime.receive_extras != nullptr) [[unlikely]]
+  if (runtime.has_receive_extras) [[unlikely]]
     return TryKeys(batch, i, job, context);
   if (const DropReason reason = Number(context.slots[meta.flow].receive, job); reason != DropReason::kNone)
     return context.Drop(meta, reason);
-  burst.Add(i, job);
+  burst.Add(i);
 }
 
 void Retire(PacketBatch& batch, const JobBurst& burst, NodeContext& context) {

@@ -16,7 +16,7 @@ uint32_t Ticks(uint64_t now_ns, uint32_t clock_hz) {
 MediaClock MediaClock::At(uint64_t now_ns) { return {Ticks(now_ns, 8000), Ticks(now_ns, 48000)}; }
 
 void StreamStats::Begin(const wire::RtpHeaderView& header) {
-  lost_before_ += started_ ? lost() : 0;
+  lost_before_ += started_ ? uint32_t(lost()) : 0;
   started_ = true;
   ssrc_ = header.ssrc();
   // One cycle up, so that a packet reordered around the very first one does not count below zero.

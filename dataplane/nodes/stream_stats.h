@@ -27,14 +27,15 @@ class StreamStats {
   uint64_t lost() const;
 
   bool started_ = false;
+  uint8_t clock_payload_ = 0;  ///< payload type that `transit_` belongs to
   uint32_t ssrc_ = 0;
   uint64_t base_ = 0;     ///< extended sequence number of the first packet
   uint64_t highest_ = 0;  ///< extended
   uint64_t received_ = 0;
-  uint64_t lost_before_ = 0;
+  uint32_t lost_before_ = 0;
   uint32_t transit_ = 0;
   uint32_t jitter_scaled_ = 0;  ///< 16 times the jitter
-  uint8_t clock_payload_ = 0;   ///< payload type that `transit_` belongs to
 };
+static_assert(sizeof(StreamStats) == 48);
 
 }  // namespace linegate::nodes

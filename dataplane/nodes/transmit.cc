@@ -11,20 +11,24 @@ bool HeadersFit(const io::Packet& packet, const uint8_t* payload, const wire::Fr
   return size_t(payload - (packet.data - packet.headroom)) >= headers.header_bytes();
 }
 
-/// Moves `packet.data` to `frame`, which now ends with the payload.
-void Reframe(io::Packet& packet, uint8_t* frame, uint8_t* payload, size_t payload_bytes) {
+/// `out` = `packet` from `frame` to the end of the payload. They may be the same.
+void Reframe(const io::Packet& packet, uint8_t* frame, uint8_t* payload, size_t payload_bytes,
+             io::Packet& out) {
   uint8_t* const end = packet.data + packet.length + packet.tailroom;
   uint8_t* const begin = packet.data - packet.headroom;
-  packet.data = frame;
-  packet.length = uint16_t(payload + payload_bytes - frame);
-  packet.headroom = uint16_t(frame - begin);
-  packet.tailroom = uint16_t(end - (payload + payload_bytes));
+  out.data = frame;
+  out.length = uint16_t(payload + payload_bytes - frame);
+  out.headroom = uint16_t(frame - begin);
+  out.tailroom = uint16_t(end - (payload + payload_bytes));
+  out.port_id = packet.port_id;
+  out.rx_checksum = packet.rx_checksum;
+  out.buffer = packet.buffer;
 }
 
-void Frame(io::Packet& packet, const PacketMeta& meta) {
+void Frame(const io::Packet& packet, const PacketMeta& meta, io::Packet& out) {
   uint8_t* const frame = meta.open ? meta.out->Write(meta.payload, meta.payload_bytes, meta.ip)
                                    : meta.out->Write(meta.payload, meta.payload_bytes);
-  Reframe(packet, frame, meta.payload, meta.payload_bytes);
+  Reframe(packet, frame, meta.payload, meta.payload_bytes, out);
 }
 
 }  // namespace
@@ -43,15 +47,14 @@ void Transmit(PacketBatch& batch, NodeContext& context) {
         context.Drop(meta, DropReason::kHairpinLoop);
         continue;
       }
-      Frame(packet, meta);
+      Frame(packet, meta, packet);
       packet.rx_checksum = io::RxChecksum::kGood;
       packet.port_id = meta.out_port;
       meta.verdict = Verdict::kLoop;
       context.Count(abi::Counter::kLoopedPkts);
       continue;
     }
-    Frame(packet, meta);
-    context.tx.Push(meta.out_port, packet);
+    Frame(packet, meta, context.tx.Claim(meta.out_port));
   }
 }
 
@@ -62,7 +65,7 @@ bool TransmitOne(io::Packet packet, uint8_t* payload, size_t payload_bytes, cons
     context.ports[port_id]->Free({&packet, 1});
     return false;
   }
-  Reframe(packet, headers.Write(payload, payload_bytes), payload, payload_bytes);
+  Reframe(packet, headers.Write(payload, payload_bytes), payload, payload_bytes, packet);
   if (!context.local_ports.IsOurAddress(header.destination.address)) {
     context.tx.Push(port_id, packet);
     return true;

@@ -14,10 +14,13 @@ class TxQueues {
   explicit TxQueues(std::span<io::PacketPort* const> ports) : ports_(ports), queues_(ports.size()) {}
 
   /// Takes the packet's buffer. Pre: `port_id` < number of ports.
-  void Push(uint16_t port_id, const io::Packet& packet) {
+  void Push(uint16_t port_id, const io::Packet& packet) { Claim(port_id) = packet; }
+  /// The same for a packet that the caller writes into the place that it gets.
+  io::Packet& Claim(uint16_t port_id) {
     Queue& queue = queues_[port_id];
-    if (queue.count == queue.packets.size()) Flush(port_id);
-    queue.packets[queue.count++] = packet;
+    if (queue.count == queue.packets.size()) [[unlikely]]
+      Flush(port_id);
+    return queue.packets[queue.count++];
   }
   void FlushAll() {
     for (uint16_t port_id = 0; port_id < queues_.size(); ++port_id) {

@@ -35,6 +35,10 @@ struct ReplayWindow {
 
   /// Pre: Check(index) == kFresh.
   void Record(uint64_t index) {
+    if (started != 0 && index == highest + 1) [[likely]] {
+      highest = index;
+      return Set(index);
+    }
     if (started == 0 || (index > highest && index - highest >= kBits)) {
       seen = {};
       highest = index;

@@ -2,15 +2,6 @@
 
 namespace linegate::srtp {
 
-TransmitDecision TransmitIndex::Choose(uint16_t received_sequence_number) {
-  const auto sent = uint16_t(received_sequence_number + offset);
-  const uint64_t index = EstimateReceivedIndex(used, sent);
-  if (used.Check(index) != ReplayVerdict::kFresh) return Refuse(received_sequence_number);
-  used.Record(index);
-  refused_before = 0;
-  return {TransmitVerdict::kSend, index};
-}
-
 TransmitDecision TransmitIndex::Refuse(uint16_t received_sequence_number) {
   const bool in_sequence = refused_before != 0 && received_sequence_number == refused_next;
   if (in_sequence) return SendNext(received_sequence_number);

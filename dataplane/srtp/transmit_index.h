@@ -58,7 +58,15 @@ struct TransmitIndex {
   uint8_t refused_before = 0;  ///< 1: the previous packet was refused, `refused_next` is meaningful
   uint8_t reserved[3] = {};
 
-  TransmitDecision Choose(uint16_t received_sequence_number);
+  TransmitDecision Choose(uint16_t received_sequence_number) {
+    const auto sent = uint16_t(received_sequence_number + offset);
+    const uint64_t index = EstimateReceivedIndex(used, sent);
+    if (used.Check(index) != ReplayVerdict::kFresh) [[unlikely]]
+      return Refuse(received_sequence_number);
+    used.Record(index);
+    refused_before = 0;
+    return {TransmitVerdict::kSend, index};
+  }
   void RestoreAtMark();
   uint16_t ToReceived(uint16_t sent_sequence_number) const { return uint16_t(sent_sequence_number - offset); }
 

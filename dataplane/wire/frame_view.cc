@@ -1,6 +1,6 @@
 #include "dataplane/wire/frame_view.h"
 
-#include <algorithm>
+#include <cstring>
 
 #include "dataplane/wire/checksum.h"
 #include "dataplane/wire/ethernet.h"
@@ -55,8 +55,8 @@ bool IsImpossibleSourceV6(const uint8_t* address) {
   view.traffic_class = ip.U8<1>();
   view.hop_limit = ip.U8<8>();
   view.dont_fragment = (ip.U16<6>() & 0x4000) != 0;
-  view.source.address = IpAddress::V4(ip.Bytes<12, 4>());
-  view.destination.address = IpAddress::V4(ip.Bytes<16, 4>());
+  view.source.address.AssignV4(ip.Bytes<12, 4>());
+  view.destination.address.AssignV4(ip.Bytes<16, 4>());
   if (IsImpossibleSourceV4(packet.data() + 12)) return FrameError::kBadAddress;
   if (view.hop_limit == 0) return FrameError::kTtlZero;
   if ((ip.U16<6>() & 0x3fff) != 0)
@@ -109,11 +109,13 @@ FrameError ParseIpv6(ByteView frame, FrameView& view) {
 
 FrameError ParseFrame(ByteView frame, FrameView& view) {
   LG_ASSERT(frame.size() <= 0xffff);
-  view = FrameView{};
+  view.tagged = false;
+  view.vlan_tci = 0;
+  view.dont_fragment = false;
   if (frame.size() < kEthernetHeaderBytes) return FrameError::kTruncated;
   const auto ethernet = Bounded<kEthernetHeaderBytes>::Of(frame);
-  std::ranges::copy(ethernet.Bytes<0, 6>(), view.destination_mac.bytes.begin());
-  std::ranges::copy(ethernet.Bytes<6, 6>(), view.source_mac.bytes.begin());
+  std::memcpy(view.destination_mac.bytes.data(), ethernet.Bytes<0, 6>().data(), 6);
+  std::memcpy(view.source_mac.bytes.data(), ethernet.Bytes<6, 6>().data(), 6);
   uint16_t ether_type = ethernet.U16<12>();
   view.l2_bytes = kEthernetHeaderBytes;
   constexpr size_t kPlainBytes = kEthernetHeaderBytes + kIpv4MinHeaderBytes;

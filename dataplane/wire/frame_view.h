@@ -49,8 +49,8 @@ struct FrameView {
 
 /// Parses Ethernet, at most one 802.1Q tag, IPv4 or IPv6 and UDP, checking every bound once. Trailing
 /// Ethernet padding is accepted and left out of the payload. The IPv4 header checksum is verified, the UDP
-/// checksum is not (UdpChecksumValid). Returns kNone and a complete `view`, or why not; `view` then holds
-/// what was read so far. Pre: `frame.size() <= 65535`.
+/// checksum is not (UdpChecksumValid). Returns kNone and a complete `view`, or why not; what `view` holds then
+/// means nothing. Pre: `frame.size() <= 65535`.
 [[nodiscard]] FrameError ParseFrame(ByteView frame, FrameView& view);
 
 /// Verifies the UDP checksum of a frame that ParseFrame accepted. A zero checksum is valid over IPv4 and not

@@ -52,6 +52,8 @@ class FrameTemplate {
 
   /// Bytes in front of the payload; 0: made from nothing, must not be written.
   size_t header_bytes() const { return header_bytes_; }
+  /// Where the header's bytes begin, for those who arrange cache lines.
+  static constexpr size_t kBytesOffset = 8;
 
   /// Writes Ethernet, IP and UDP headers so that they end at `payload`, with complete IP and UDP checksums (D2:
   /// what came over veth may carry an unfinished checksum, so nothing is updated incrementally). Returns the

@@ -2,7 +2,7 @@
 
 namespace linegate::wire {
 
-Result<RtpHeaderView, RtpError> RtpHeaderView::ParseHeader(ByteView packet) {
+Result<RtpHeaderView, RtpError> RtpHeaderView::ParseLongHeader(ByteView packet) {
   if (packet.size() < kRtpFixedHeaderBytes) return MakeUnexpected(RtpError::kTruncated);
   if ((packet[0] >> 6) != 2) return MakeUnexpected(RtpError::kBadVersion);
   RtpHeaderView view;
@@ -22,13 +22,11 @@ Result<RtpHeaderView, RtpError> RtpHeaderView::ParseHeader(ByteView packet) {
   return view;
 }
 
-Result<RtpHeaderView, RtpError> RtpHeaderView::Parse(ByteView packet) {
-  auto view = ParseHeader(packet);
-  if (!view || !view->has_padding()) return view;
-  const size_t behind_header = packet.size() - view->header_bytes_;
-  const uint8_t padding_bytes = behind_header > 0 ? packet.back() : uint8_t{0};
+Result<RtpHeaderView, RtpError> RtpHeaderView::CheckPadding(RtpHeaderView view) {
+  const size_t behind_header = view.packet_.size() - view.header_bytes_;
+  const uint8_t padding_bytes = behind_header > 0 ? view.packet_.back() : uint8_t{0};
   if (padding_bytes == 0 || padding_bytes > behind_header) return MakeUnexpected(RtpError::kBadPadding);
-  view->padding_bytes_ = padding_bytes;
+  view.padding_bytes_ = padding_bytes;
   return view;
 }
 

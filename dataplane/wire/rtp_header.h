@@ -31,9 +31,28 @@ class RtpHeaderView {
   RtpHeaderView() = default;
   /// Checks the header only: what can be known of a packet that is still encrypted (padding is part of the
   /// payload).
-  static Result<RtpHeaderView, RtpError> ParseHeader(ByteView packet);
+  static Result<RtpHeaderView, RtpError> ParseHeader(ByteView packet) {
+    // Nearly all headers have neither CSRCs nor an extension.
+    if (packet.size() >= kRtpFixedHeaderBytes && (packet[0] & 0xdf) == 0x80) [[likely]]
+      return RtpHeaderView(packet, kRtpFixedHeaderBytes);
+    return ParseLongHeader(packet);
+  }
   /// Checks the header and the padding: a plain RTP packet.
-  static Result<RtpHeaderView, RtpError> Parse(ByteView packet);
+  static Result<RtpHeaderView, RtpError> Parse(ByteView packet) {
+    auto view = ParseHeader(packet);
+    if (view && view->has_padding()) [[unlikely]]
+      return CheckPadding(*view);
+    return view;
+  }
+  /// Checks the padding of a packet whose header ParseHeader accepted before it was decrypted. Pre: it found
+  /// `header_bytes`.
+  static Result<RtpHeaderView, RtpError> ParseDecrypted(ByteView packet, size_t header_bytes) {
+    LG_ASSERT(packet.size() >= header_bytes);
+    const RtpHeaderView view(packet, header_bytes);
+    if (view.has_padding()) [[unlikely]]
+      return CheckPadding(view);
+    return view;
+  }
 
   bool marker() const { return (packet_[1] & 0x80) != 0; }
   uint8_t payload_type() const { return packet_[1] & 0x7f; }
@@ -63,6 +82,10 @@ class RtpHeaderView {
   ByteView bytes() const { return packet_; }
 
  private:
+  RtpHeaderView(ByteView packet, size_t header_bytes)
+      : packet_(packet), header_bytes_(uint16_t(header_bytes)) {}
+  static Result<RtpHeaderView, RtpError> ParseLongHeader(ByteView packet);
+  static Result<RtpHeaderView, RtpError> CheckPadding(RtpHeaderView view);
   ByteView packet_;
   uint16_t header_bytes_ = 0;
   uint8_t padding_bytes_ = 0;

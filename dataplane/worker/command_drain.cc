@@ -182,16 +182,26 @@ CommandStatus CommandDrain::Program(const abi::ProgramFlow& command) {
 void CommandDrain::ApplyConfig(uint32_t index) {
   const abi::FlowSlot& slot = context_.slots[index];
   FlowRuntime& runtime = context_.runtime[index];
+  const abi::FlowConfig& config = slot.config;
+  runtime.generation = slot.life_word().generation;
+  runtime.reverse = config.reverse;
+  runtime.encrypted_ingress = IsEncrypted(config.ingress);
+  runtime.encrypted_egress = IsEncrypted(config.egress);
+  runtime.rtcp_mux = config.ingress.rtcp_mux != 0;
+  runtime.send_rtp = config.send_rtp != 0;
+  runtime.send_rtcp = config.send_rtcp != 0;
+  runtime.service = config.service;
+  runtime.last_payload_type = FlowRuntime::kNotMapped;
   runtime.payload_map.fill(FlowRuntime::kNotMapped);
-  for (uint32_t i = 0; i < slot.config.payload_count; ++i) {
-    runtime.payload_map[slot.config.payload[i].from] = slot.config.payload[i].to;
+  for (uint32_t i = 0; i < config.payload_count; ++i) {
+    runtime.payload_map[config.payload[i].from] = config.payload[i].to;
   }
+  runtime.to_learn = config.ingress.latch != 0 ? uint8_t(~slot.latched & 3) : 0;
   for (uint32_t c = 0; c < 2; ++c) {
-    const bool learned = slot.config.ingress.latch != 0 && (slot.latched & (1u << c)) != 0;
-    runtime.expected[c] =
-        learned ? slot.source[c].ToEndpoint() : slot.config.ingress.expected[c].ToEndpoint();
+    const bool learned = config.ingress.latch != 0 && (slot.latched & (1u << c)) != 0;
+    runtime.expected(c) = (learned ? slot.source[c] : config.ingress.expected[c]).ToEndpoint();
   }
-  if (slot.config.ingress.kind == abi::SideKind::kRtp) context_.table.AddPorts(index);
+  if (config.ingress.kind == abi::SideKind::kRtp) context_.table.AddPorts(index);
   nodes::RefreshEgress(index, context_);
   nodes::ReportPath(index, context_);
   nodes::RequestPath(index, context_);
@@ -211,7 +221,7 @@ CommandStatus CommandDrain::Install(const abi::InstallKeys& command) {
     return CommandStatus::kKeyRefused;
   }
   const bool receive = command.use == abi::KeyUse::kReceive;
-  // A send key belongs to the leg at the other end (SendSlotOf): the flow has to be joined with it first.
+  // A send key belongs to the leg at the other end (SendFlowOf): the flow has to be joined with it first.
   if (!receive && !IsEncrypted(slot->config.egress)) return CommandStatus::kBadConfig;
   abi::KeyMaterial material;
   material.installed = 1;
@@ -222,7 +232,8 @@ CommandStatus CommandDrain::Install(const abi::InstallKeys& command) {
   std::copy_n(command.salt, material.salt_bytes, material.salt);
   material.mki_bytes = command.mki_bytes;
   std::copy_n(command.mki, material.mki_bytes, material.mki);
-  const uint32_t holder = receive ? ref.index : context_.slots.SendSlotOf(ref.index);
+  const uint32_t holder =
+      receive ? ref.index : nodes::SendFlowOf(ref.index, context_.runtime, context_.worker);
   abi::FlowSlot& keys = context_.slots[holder];
   abi::KeyMaterial& stored = receive ? keys.receive_key : keys.send_key;
   std::unique_ptr<srtp::CryptoContext>& context =
@@ -260,7 +271,7 @@ CommandStatus CommandDrain::Install(const abi::InstallKeys& command) {
 void CommandDrain::KeepOldKey(uint32_t index) {
   FlowRuntime& runtime = context_.runtime[index];
   if (runtime.receive_context == nullptr) return;
-  if (runtime.receive_extras == nullptr) runtime.receive_extras = std::make_unique<nodes::ReceiveKeyExtras>();
+  if (!runtime.has_receive_extras) runtime.SetReceiveExtras(std::make_unique<nodes::ReceiveKeyExtras>());
   nodes::ReceiveKeyExtras& extras = *runtime.receive_extras;
   if (extras.old_context == nullptr) with_old_key_.push_back(index);
   extras.old_context = std::move(runtime.receive_context);
@@ -272,11 +283,12 @@ void CommandDrain::KeepOldKey(uint32_t index) {
 
 void CommandDrain::ForgetOldKeys() {
   std::erase_if(with_old_key_, [this](uint32_t index) {
-    std::unique_ptr<nodes::ReceiveKeyExtras>& extras = context_.runtime[index].receive_extras;
+    FlowRuntime& runtime = context_.runtime[index];
+    nodes::ReceiveKeyExtras* const extras = runtime.receive_extras.get();
     if (extras == nullptr || extras->old_context == nullptr) return true;  // the flow has gone
     if (context_.now_ns < extras->old_until_ns) return false;
     extras->old_context.reset();
-    if (!extras->mki) extras.reset();
+    if (!extras->mki) runtime.SetReceiveExtras(nullptr);
     return true;
   });
 }
@@ -286,12 +298,12 @@ void CommandDrain::ApplyMki(uint32_t index, abi::KeyUse use) {
   FlowRuntime& runtime = context_.runtime[index];
   if (use == abi::KeyUse::kSend) {
     const srtp::MkiCodec mki = MkiOf(context_.slots[index].send_key);
-    runtime.send_mki = mki ? std::make_unique<srtp::MkiCodec>(mki) : nullptr;
+    runtime.SetSendMki(mki ? std::make_unique<srtp::MkiCodec>(mki) : nullptr);
     return;
   }
   const srtp::MkiCodec mki = MkiOf(context_.slots[index].receive_key);
   if (runtime.receive_extras == nullptr && mki)
-    runtime.receive_extras = std::make_unique<nodes::ReceiveKeyExtras>();
+    runtime.SetReceiveExtras(std::make_unique<nodes::ReceiveKeyExtras>());
   if (runtime.receive_extras != nullptr) runtime.receive_extras->mki = mki;
 }
 

@@ -110,7 +110,7 @@ Worker::State::State(const WorkerParts& parts)
       local_ports_(parts.settings),
       random_(parts.rng),
       slots_(parts.slots, parts.id, local_ports_, link_.header().ice_key),
-      table_(parts.slots, random_),
+      table_(parts.slots, local_ports_, random_),
       runtime_(parts.slots.size()),
       relay_slots_(parts.relays, id_, local_ports_, ports_.size()),
       relay_table_(parts.relays, random_),

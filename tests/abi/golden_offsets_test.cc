@@ -63,7 +63,9 @@ TEST(GoldenOffsets, EventsAndRecords) {
   EXPECT_EQ(offsetof(PuntRecord, payload_bytes), 52u);
   EXPECT_EQ(offsetof(InjectRecord, payload_bytes), 52u);
   EXPECT_EQ(offsetof(WorkerCounters, counters), 128u);
+  EXPECT_EQ(offsetof(FlowStats, jitter_rtp_ticks), 4u);
   EXPECT_EQ(offsetof(FlowStats, received_pkts), 8u);
+  EXPECT_EQ(offsetof(FlowStats, dropped_pkts), 64u);
 }
 
 TEST(GoldenOffsets, Relays) {

@@ -9,12 +9,23 @@ namespace {
 
 using test::At;
 
+settings::DataplaneSettings OneRealm() {
+  settings::DataplaneSettings settings;
+  settings::Realm realm;
+  realm.interface = "b";
+  realm.addresses = {At("10.90.2.1:1").address, At("[fd90:2::1]:1").address};
+  realm.rtp_ports = {40000, 40007};
+  settings.realms = {realm};
+  return settings;
+}
+
 class Table : public testing::Test {
  protected:
   test::CountingRng rng_;
   PrfStream random_{rng_};
   std::vector<abi::FlowSlot> slots_{8};
-  FlowTable table_{slots_, random_};
+  LocalPorts local_ports_{OneRealm()};
+  FlowTable table_{slots_, local_ports_, random_};
 };
 
 TEST_F(Table, FindsBothPortsOfAPair) {
@@ -28,6 +39,21 @@ TEST_F(Table, FindsBothPortsOfAPair) {
   table_.RemovePorts(3);
   EXPECT_EQ(table_.FindPort(At("10.90.2.1:40000")).flow, kNoFlow);
   EXPECT_EQ(table_.FindPort(At("10.90.2.1:40001")).flow, kNoFlow);
+}
+
+TEST_F(Table, AddressesDoNotShareTheirPorts) {
+  slots_[3].config.ingress = test::RtpIngress(40000, At("10.90.2.2:6000"));
+  slots_[4].config.ingress = slots_[3].config.ingress;
+  for (uint16_t c = 0; c < 2; ++c)
+    slots_[4].config.ingress.local[c] =
+        abi::SocketAddress::From(At("[fd90:2::1]:" + std::to_string(40000 + c)));
+  table_.AddPorts(3);
+  table_.AddPorts(4);
+  EXPECT_EQ(table_.FindPort(At("10.90.2.1:40001")).flow, 3u);
+  EXPECT_EQ(table_.FindPort(At("[fd90:2::1]:40001")).flow, 4u);
+  table_.RemovePorts(3);
+  EXPECT_EQ(table_.FindPort(At("10.90.2.1:40001")).flow, kNoFlow);
+  EXPECT_EQ(table_.FindPort(At("[fd90:2::1]:40001")).flow, 4u);
 }
 
 TEST_F(Table, WithRtcpMuxThereIsOnePort) {
