@@ -8,7 +8,7 @@
 
 namespace linegate::abi {
 
-inline constexpr uint16_t kAbiMajor = 3;
+inline constexpr uint16_t kAbiMajor = 4;
 inline constexpr uint16_t kAbiMinor = 0;
 inline constexpr uint32_t kLinkMagic = 0x4c474c4b;   // "LGLK"
 inline constexpr uint32_t kVaultMagic = 0x4c475654;  // "LGVT"

@@ -1,5 +1,7 @@
 #include "dataplane/nodes/classify.h"
 
+#include <optional>
+
 #include "dataplane/wire/checksum.h"
 #include "dataplane/wire/demux.h"
 #include "dataplane/wire/ip_header.h"
@@ -145,6 +147,55 @@ void PrefetchEntry(PacketMeta& meta, NodeContext& context) {
   }
 }
 
+/// First look: is it of the kind that KnownFlows knows?
+void Recognise(const io::Packet& packet, PacketMeta& meta, const NodeContext& context) {
+  if (meta.hops != 0 || !wire::PlainUdp::Parse(packet.bytes(), meta.plain)) return;
+  meta.tuple_hash = context.known_flows.HashOf(meta.plain.tuple);
+  context.known_flows.Prefetch(meta.tuple_hash);
+}
+
+/// A packet that looks like media of a known flow; `meta.flow` names it from here on. Looped packets take the long way.
+bool GuessFlow(const io::Packet& packet, PacketMeta& meta, const NodeContext& context) {
+  if (meta.plain.udp_bytes == 0) return false;
+  const uint32_t flow = context.known_flows.Guess(meta.tuple_hash);
+  if (flow == flow::kNoFlow) return false;
+  meta.flow = flow;
+  meta.guessed = true;
+  meta.payload = packet.data + wire::PlainUdp::kPayloadOffset;
+  meta.payload_bytes = uint16_t(meta.plain.udp_bytes - wire::kUdpHeaderBytes);
+  return true;
+}
+
+/// Which kind of media a packet of `flow` carries that came from where its media comes from; nothing else comes back.
+std::optional<Route> MediaRoute(const PacketMeta& meta, const FlowRuntime& flow, uint8_t& component) {
+  component = 0;
+  if (flow.known.path != abi::kNoPath || flow.rtcp_mux) {
+    const PayloadClass payload_class = wire::ClassifyPayload(meta.payload_view());
+    if (payload_class == PayloadClass::kRtcp) component = 1;
+    if (component == 0 && payload_class != PayloadClass::kRtp && flow.known.path != abi::kNoPath) return {};
+  }
+  if (flow.encrypted_ingress) return component == 1 ? Route::kSrtcp : Route::kSrtp;
+  return component == 1 ? Route::kRtcp : Route::kRtp;
+}
+
+/// False: the guess was wrong, or the packet is not plain media.
+bool ConfirmGuess(PacketBatch& batch, size_t i, NodeContext& context) {
+  io::Packet& packet = batch.packets[i];
+  PacketMeta& meta = batch.meta[i];
+  const FlowRuntime& flow = context.runtime[meta.flow];
+  if (!(flow.known.tuple == meta.plain.tuple) || flow.known.port_id != packet.port_id) return false;
+  const auto route = MediaRoute(meta, flow, meta.component);
+  if (!route) return false;
+  if (packet.rx_checksum == io::RxChecksum::kUnknown &&
+      !wire::PlainUdp::ChecksumMatches(packet.bytes(), meta.plain))
+    return false;
+  meta.known_source = true;
+  meta.path = flow.known.path;
+  meta.local_kind = meta.path == abi::kNoPath ? LocalPortKind::kRtp : LocalPortKind::kWebRtc;
+  batch.SetRoute(i, *route);
+  return true;
+}
+
 /// Everything up to the look-up of the flow or the allocation.
 void ParseOne(PacketBatch& batch, size_t i, NodeContext& context) {
   io::Packet& packet = batch.packets[i];
@@ -198,15 +249,10 @@ void PrefetchRelay(const PacketMeta& meta, NodeContext& context) {
 }
 
 /// Brings what the nodes will touch of a flow into the cache, the key of its table entry among it.
-void PrefetchFlow(const PacketMeta& meta, NodeContext& context) {
-  const bool webrtc = meta.local_kind == LocalPortKind::kWebRtc;
-  const uint32_t flow =
-      webrtc ? context.table.PathCandidate(meta.hash) : context.table.FindPort(meta.hash).flow;
-  if (flow == flow::kNoFlow) return;
+void PrefetchFlow(uint32_t flow, bool webrtc, NodeContext& context) {
   const abi::FlowSlot& slot = context.slots[flow];
   const FlowRuntime& runtime = context.runtime[flow];
   if (webrtc) {
-    __builtin_prefetch(&slot.config);
     __builtin_prefetch(&slot.ice.paths[0], 1);
     __builtin_prefetch(&slot.receive[0], 1);
   }
@@ -222,8 +268,14 @@ void PrefetchState(const PacketMeta& meta, NodeContext& context) {
     case LocalPortKind::kStunListener:
       return;
     case LocalPortKind::kWebRtc:
-    case LocalPortKind::kRtp:
-      return PrefetchFlow(meta, context);
+    case LocalPortKind::kRtp: {
+      const bool webrtc = meta.local_kind == LocalPortKind::kWebRtc;
+      const uint32_t flow =
+          webrtc ? context.table.PathCandidate(meta.hash) : context.table.FindPort(meta.hash).flow;
+      if (flow == flow::kNoFlow) return;
+      if (webrtc) __builtin_prefetch(&context.slots[flow].config);
+      return PrefetchFlow(flow, webrtc, context);
+    }
     case LocalPortKind::kTurnListener:
     case LocalPortKind::kRelay:
       return PrefetchRelay(meta, context);
@@ -251,9 +303,32 @@ void RouteOne(PacketBatch& batch, size_t i, NodeContext& context) {
 
 void Classify(PacketBatch& batch, NodeContext& context) {
   for (size_t i = 0; i < batch.count; ++i) __builtin_prefetch(batch.packets[i].data);
-  for (size_t i = 0; i < batch.count; ++i) ParseOne(batch, i, context);
-  for (size_t i = 0; i < batch.count; ++i) PrefetchState(batch.meta[i], context);
-  for (size_t i = 0; i < batch.count; ++i) RouteOne(batch, i, context);
+  for (size_t i = 0; i < batch.count; ++i) Recognise(batch.packets[i], batch.meta[i], context);
+  for (size_t i = 0; i < batch.count; ++i) {
+    if (GuessFlow(batch.packets[i], batch.meta[i], context)) [[likely]] {
+      PrefetchFlow(batch.meta[i].flow, true, context);
+    } else {
+      ParseOne(batch, i, context);
+    }
+  }
+  for (size_t i = 0; i < batch.count; ++i) {
+    if (!batch.meta[i].guessed) PrefetchState(batch.meta[i], context);
+  }
+  uint64_t known = 0;
+  for (size_t i = 0; i < batch.count; ++i) {
+    PacketMeta& meta = batch.meta[i];
+    if (meta.guessed) {
+      if (ConfirmGuess(batch, i, context)) [[likely]] {
+        ++known;
+        continue;
+      }
+      meta.flow = flow::kNoFlow;
+      meta.component = 0;
+      ParseOne(batch, i, context);
+    }
+    RouteOne(batch, i, context);
+  }
+  context.tally.counters[size_t(abi::Counter::kKnownSourcePkts)] += known;
 }
 
 }  // namespace linegate::nodes

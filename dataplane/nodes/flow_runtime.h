@@ -8,11 +8,13 @@
 
 #include "dataplane/abi/flow_slot.h"
 #include "dataplane/base/net_address.h"
+#include "dataplane/flow/flow_table.h"
 #include "dataplane/nodes/stream_stats.h"
 #include "dataplane/nodes/token_bucket.h"
 #include "dataplane/srtp/mki.h"
 #include "dataplane/srtp/transform.h"
 #include "dataplane/wire/frame_writer.h"
+#include "dataplane/wire/plain_udp.h"
 
 namespace linegate::nodes {
 
@@ -55,6 +57,14 @@ struct ReceiveKeyExtras {
   std::array<abi::ReceiveSource, abi::kReceiveSources> old_sources;
 };
 
+/// Where media of a flow was last accepted from: packets that come from there again need no look at their addresses
+/// (known_flows.h).
+struct KnownTuple {
+  wire::UdpTuple tuple;         ///< all zero: none
+  uint16_t port_id = 0;         ///< it came in by
+  uint8_t path = abi::kNoPath;  ///< WebRTC ingress: IceState's; RTP ingress: kNoPath
+};
+
 /// What a worker keeps of a flow in its own memory, made from the slot and made again after a restart. An RTP packet
 /// touches the first three cache lines, and of the slot only what must survive the process.
 struct alignas(64) FlowRuntime {
@@ -62,8 +72,9 @@ struct alignas(64) FlowRuntime {
   static constexpr size_t kHotLines = 3;
 
   // The first line: what decides, copied from the slot's configuration.
-  uint32_t generation = 0;  ///< of the slot while it is live here; 0: nobody's
-  abi::FlowRef reverse;
+  uint32_t generation = 0;           ///< of the slot while it is live here; 0: nobody's
+  uint32_t reverse = flow::kNoFlow;  ///< the opposite direction; kNoFlow: it has none here
+  uint32_t reverse_generation = 0;
   bool encrypted_ingress = false;
   bool encrypted_egress = false;
   bool rtcp_mux = false;  ///< of the ingress
@@ -76,7 +87,7 @@ struct alignas(64) FlowRuntime {
   uint8_t verifying = abi::kNoPath;  ///< nominated path of another IP address, not proven yet
   bool has_receive_extras = false;
   bool has_send_mki = false;
-  Endpoint expected_rtp;  ///< RTP ingress: source accepted; family kNone: none
+  KnownTuple known;
   std::unique_ptr<srtp::CryptoContext> receive_context;
   std::unique_ptr<srtp::CryptoContext> send_context;
 
@@ -86,7 +97,7 @@ struct alignas(64) FlowRuntime {
 
   std::unique_ptr<ReceiveKeyExtras> receive_extras;  ///< nullptr: one key, no MKI
   std::unique_ptr<srtp::MkiCodec> send_mki;          ///< nullptr: none
-  Endpoint expected_rtcp;
+  std::array<Endpoint, 2> expected;                  ///< RTP ingress: sources accepted; family kNone: none
   std::array<uint8_t, 128> payload_map;
   IceRuntime ice;
   TokenBucket stun_errors{2, 5};
@@ -100,8 +111,6 @@ struct alignas(64) FlowRuntime {
     send_mki = std::move(mki);
     has_send_mki = send_mki != nullptr;
   }
-  const Endpoint& expected(size_t component) const { return component == 0 ? expected_rtp : expected_rtcp; }
-  Endpoint& expected(size_t component) { return component == 0 ? expected_rtp : expected_rtcp; }
   /// The payload type to send for one that was received, or kNotMapped. A stream seldom changes its type.
   uint8_t MapPayloadType(uint8_t received) {
     if (received == last_payload_type) [[likely]]
@@ -119,10 +128,10 @@ static_assert(offsetof(FlowRuntime, egress) + offsetof(EgressTarget, headers) +
 /// whose ingress it is), so that numbering goes on when another flow is joined with the leg; two flows that send to one
 /// leg for a moment share it. `flow` itself when the leg lives on another worker. The same whether the leg is encrypted
 /// yet or not: keys may arrive before the configuration that says so.
-inline uint32_t SendFlowOf(uint32_t flow, std::span<const FlowRuntime> flows, uint16_t worker) {
-  const abi::FlowRef& reverse = flows[flow].reverse;
-  if (!reverse || reverse.worker != worker || reverse.index >= flows.size()) return flow;
-  return flows[reverse.index].generation == reverse.generation ? reverse.index : flow;
+inline uint32_t SendFlowOf(uint32_t flow, std::span<const FlowRuntime> flows) {
+  const uint32_t reverse = flows[flow].reverse;
+  if (reverse == flow::kNoFlow) return flow;
+  return flows[reverse].generation == flows[flow].reverse_generation ? reverse : flow;
 }
 
 }  // namespace linegate::nodes

@@ -102,6 +102,7 @@ void DropPath(uint32_t flow, uint8_t path, NodeContext& context) {
   abi::FlowSlot& slot = context.slots[flow];
   FlowRuntime& runtime = context.runtime[flow];
   context.table.RemovePath(flow, path);
+  runtime.known = {};
   if (runtime.verifying == path) runtime.verifying = kNoPath;
   if (runtime.ice.deferred == path) runtime.ice.deferred = kNoPath;
   if (slot.ice.selected == path) slot.ice.selected = kNoPath;

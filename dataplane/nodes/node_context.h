@@ -13,6 +13,7 @@
 #include "dataplane/flow/timer_wheel.h"
 #include "dataplane/io/packet_port.h"
 #include "dataplane/nodes/flow_runtime.h"
+#include "dataplane/nodes/known_flows.h"
 #include "dataplane/nodes/loop_queue.h"
 #include "dataplane/nodes/packet_batch.h"
 #include "dataplane/nodes/turn_context.h"
@@ -56,6 +57,7 @@ struct NodeContext {
   const flow::LocalPorts& local_ports;
   flow::FlowSlots& slots;
   flow::FlowTable& table;
+  KnownFlows& known_flows;
   std::span<FlowRuntime> runtime;
   std::span<abi::FlowStats> stats;
   flow::TimerWheel& timers;
@@ -92,5 +94,13 @@ struct NodeContext {
     if (!events.TryWrite(uint32_t(type), bytes)) Count(abi::Counter::kEventsLost);
   }
 };
+
+/// Media of packet `i` was accepted: its like will be recognised. `path` = KnownTuple's.
+inline void RememberTuple(const PacketBatch& batch, size_t i, uint8_t path, NodeContext& context) {
+  const PacketMeta& meta = batch.meta[i];
+  if (meta.known_source || meta.component != 0 || meta.plain.udp_bytes == 0) return;
+  context.runtime[meta.flow].known = {meta.plain.tuple, batch.packets[i].port_id, path};
+  context.known_flows.Remember(meta.tuple_hash, meta.flow);
+}
 
 }  // namespace linegate::nodes

@@ -7,9 +7,11 @@
 #include "dataplane/flow/local_ports.h"
 #include "dataplane/flow/relay_table.h"
 #include "dataplane/io/packet_port.h"
+#include "dataplane/nodes/job_burst.h"
 #include "dataplane/nodes/verdict.h"
 #include "dataplane/wire/frame_view.h"
 #include "dataplane/wire/frame_writer.h"
+#include "dataplane/wire/plain_udp.h"
 
 namespace linegate::nodes {
 
@@ -23,19 +25,23 @@ struct PacketMeta {
   uint8_t path = abi::kNoPath;  ///< WebRTC ingress: which validated address it came from
   bool ready = false;           ///< `out`, `out_port`, `payload` are complete: to be sent
   flow::LocalPortKind local_kind = flow::LocalPortKind::kStunListener;  ///< classify
-  bool open = false;      ///< `out` was made by FrameTemplate::Open: `ip` goes with it
-  bool internal = false;  ///< `out` leads to one of our own addresses: loop, or hand over
-  uint16_t owner = 0;     ///< kHandOver: to which worker
+  bool guessed = false;       ///< classify: `flow` is KnownFlows' guess
+  bool known_source = false;  ///< it came from where the flow's media was accepted from before
+  bool open = false;          ///< `out` was made by FrameTemplate::Open: `ip` goes with it
+  bool internal = false;      ///< `out` leads to one of our own addresses: loop, or hand over
+  uint16_t owner = 0;         ///< kHandOver: to which worker
   uint16_t out_port = 0;
   uint16_t payload_bytes = 0;  ///< UDP payload as it is now
   uint16_t rtp_header_bytes = 0;
   uint32_t flow = flow::kNoFlow;    ///< slot whose ingress received it
   uint32_t relay = flow::kNoRelay;  ///< TURN allocation it belongs to
+  uint64_t tuple_hash = 0;          ///< of a plain packet: KnownFlows'
   uint32_t hash = 0;                ///< classify: where the table entry of flow or allocation stands
   uint8_t* payload = nullptr;
   const wire::FrameTemplate* out = nullptr;  ///< headers to be sent: the flow's, or PacketBatch::own_headers
   wire::IpFields ip;
-  wire::FrameView frame;  ///< as received
+  wire::PlainUdp plain;   ///< udp_bytes == 0: not of that kind
+  wire::FrameView frame;  ///< as received; not made of a packet with `known_source`
 
   ByteView payload_view() const { return {payload, payload_bytes}; }
   MutableByteView mutable_payload() { return {payload, payload_bytes}; }
@@ -59,6 +65,7 @@ struct PacketBatch {
   IndexList clear;    ///< media in the clear, authenticated or from the expected source: for media_forward
   IndexList protect;  ///< media towards a WebRTC leg: for srtp_protect
   std::array<wire::FrameTemplate, kCapacity> own_headers;  ///< of packets whose headers no flow keeps
+  JobBurst jobs;                                           ///< of the node that runs
   size_t count = 0;
 
   void Clear() {

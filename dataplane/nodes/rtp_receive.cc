@@ -11,10 +11,10 @@ using abi::DropReason;
 
 /// What srtp_protect needs of the leg at the other end.
 void PrefetchSendSlot(uint32_t flow, NodeContext& context) {
-  const abi::FlowRef& reverse = context.runtime[flow].reverse;
-  if (reverse.worker != context.worker || reverse.index >= context.slots.size()) return;
-  __builtin_prefetch(&context.slots[reverse.index].transmit, 1);
-  __builtin_prefetch(&context.runtime[reverse.index]);
+  const uint32_t reverse = context.runtime[flow].reverse;
+  if (reverse == flow::kNoFlow) return;
+  __builtin_prefetch(&context.slots[reverse].transmit, 1);
+  __builtin_prefetch(&context.runtime[reverse]);
 }
 
 void ReceiveOne(PacketBatch& batch, size_t i, NodeContext& context) {
@@ -35,6 +35,7 @@ void ReceiveOne(PacketBatch& batch, size_t i, NodeContext& context) {
   }
   if (source.learns) [[unlikely]]
     source.Learn(meta, context.slots[meta.flow], runtime);
+  RememberTuple(batch, i, abi::kNoPath, context);
   batch.clear.Add(i);
 }
 

@@ -12,10 +12,14 @@ struct RtpSource {
 
   static RtpSource Of(const PacketMeta& meta, const FlowRuntime& runtime) {
     RtpSource source;
+    if (meta.known_source) [[likely]] {
+      source.allowed = true;
+      return source;
+    }
     // With rtcp-mux RTCP comes from where RTP comes from (RFC 5761).
     source.index = runtime.rtcp_mux ? 0 : meta.component;
     source.learns = (runtime.to_learn & (1u << source.index)) != 0;
-    source.allowed = source.learns || meta.frame.source == runtime.expected(source.index);
+    source.allowed = source.learns || meta.frame.source == runtime.expected[source.index];
     return source;
   }
   void Learn(const PacketMeta& meta, abi::FlowSlot& slot, FlowRuntime& runtime) const {
@@ -23,7 +27,7 @@ struct RtpSource {
     abi::StoreBarrier();
     slot.latched = uint16_t(slot.latched | (1u << index));
     runtime.to_learn = uint8_t(runtime.to_learn & ~(1u << index));
-    runtime.expected(index) = meta.frame.source;
+    runtime.expected[index] = meta.frame.source;
   }
 };
 

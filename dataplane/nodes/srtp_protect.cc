@@ -90,7 +90,7 @@ bool NumberRtcp(PacketMeta& meta, abi::FlowSlot& keys, CryptoJob& job, NodeConte
 /// `any_mki` is set if the packet's leg has an MKI.
 void Fill(PacketBatch& batch, size_t i, JobBurst& burst, bool& any_mki, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
-  const uint32_t holder = SendFlowOf(meta.flow, context.runtime, context.worker);
+  const uint32_t holder = SendFlowOf(meta.flow, context.runtime);
   abi::FlowSlot& keys = context.slots[holder];
   srtp::CryptoContext* const cipher = context.runtime[holder].send_context.get();
   if (cipher == nullptr) return context.Drop(meta, DropReason::kNoSendKey);
@@ -112,7 +112,7 @@ void Fill(PacketBatch& batch, size_t i, JobBurst& burst, bool& any_mki, NodeCont
 [[gnu::noinline]] void InsertMkis(const PacketBatch& batch, JobBurst& burst, const NodeContext& context) {
   for (size_t j = 0; j < burst.count; ++j) {
     CryptoJob& job = burst.jobs[j];
-    const uint32_t holder = SendFlowOf(batch.meta[burst.positions[j]].flow, context.runtime, context.worker);
+    const uint32_t holder = SendFlowOf(batch.meta[burst.positions[j]].flow, context.runtime);
     const srtp::MkiCodec* mki = context.runtime[holder].send_mki.get();
     if (mki != nullptr && job.status == JobStatus::kDone) mki->Insert(job.packet, job.length, job.kind);
   }
@@ -122,7 +122,8 @@ void Fill(PacketBatch& batch, size_t i, JobBurst& burst, bool& any_mki, NodeCont
 
 void SrtpProtect(PacketBatch& batch, NodeContext& context) {
   if (batch.protect.count == 0) return;
-  JobBurst burst;
+  JobBurst& burst = batch.jobs;
+  burst.Clear();
   bool any_mki = false;
   for (const uint8_t i : batch.protect) Fill(batch, i, burst, any_mki, context);
   if (burst.count == 0) return;

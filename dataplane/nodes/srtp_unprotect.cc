@@ -82,6 +82,7 @@ DropReason ReadHeader(PacketMeta& meta, CryptoJob& job) {
     const auto prefix = wire::RtcpPrefix::Parse(meta.payload_view());
     if (!prefix) return DropReason::kBadRtcp;
     job.kind = PacketKind::kRtcp;
+    job.index = 0;
     job.header_bytes = wire::kRtcpMinPacketBytes;
     job.ssrc = prefix->sender_ssrc;
   }
@@ -116,10 +117,12 @@ void Accept(PacketBatch& batch, size_t i, const CryptoJob& job, Sources sources,
   meta.payload_bytes = uint16_t(job.length);
   if (meta.local_kind == flow::LocalPortKind::kWebRtc) {
     OnAuthenticatedMedia(meta.flow, meta.path, context);
+    RememberTuple(batch, i, meta.path, context);
   } else {
     abi::FlowSlot& slot = context.slots[meta.flow];
     const RtpSource from = RtpSource::Of(meta, context.runtime[meta.flow]);
     if (from.learns) from.Learn(meta, slot, context.runtime[meta.flow]);
+    RememberTuple(batch, i, abi::kNoPath, context);
   }
   if (meta.component == 0) {
     const auto header = wire::RtpHeaderView::ParseDecrypted(meta.payload_view(), job.header_bytes);
@@ -230,7 +233,8 @@ void Retire(PacketBatch& batch, const JobBurst& burst, NodeContext& context) {
 
 void SrtpUnprotect(PacketBatch& batch, NodeContext& context) {
   if (batch.on(Route::kSrtp).count + batch.on(Route::kSrtcp).count == 0) return;
-  JobBurst burst;
+  JobBurst& burst = batch.jobs;
+  burst.Clear();
   for (const uint8_t i : batch.on(Route::kSrtp)) Fill(batch, i, burst, context);
   for (const uint8_t i : batch.on(Route::kSrtcp)) Fill(batch, i, burst, context);
   if (burst.count == 0) return;

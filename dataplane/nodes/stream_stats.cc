@@ -34,11 +34,15 @@ uint64_t StreamStats::lost() const {
 
 void StreamStats::Record(const wire::RtpHeaderView& header, const MediaClock& clock, abi::FlowStats& stats) {
   if (!started_ || header.ssrc() != ssrc_) Begin(header);
-  const uint64_t extended = srtp::EstimatePacketIndex(highest_, header.sequence_number());
-  if (extended > highest_) highest_ = extended;
-  if (extended < base_) base_ = extended;
   ++received_;
-  stats.lost_pkts = lost_before_ + lost();
+  if (header.sequence_number() == uint16_t(highest_ + 1)) [[likely]] {
+    ++highest_;  // one more expected, one more received: as many lost as before
+  } else {
+    const uint64_t extended = srtp::EstimatePacketIndex(highest_, header.sequence_number());
+    if (extended > highest_) highest_ = extended;
+    if (extended < base_) base_ = extended;
+    stats.lost_pkts = lost_before_ + lost();
+  }
 
   const uint32_t transit = clock.TicksOf(header.payload_type()) - header.timestamp();
   if (clock_payload_ == header.payload_type()) {

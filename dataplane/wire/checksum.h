@@ -1,4 +1,5 @@
 #pragma once
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -11,6 +12,15 @@ namespace linegate::wire {
 inline uint64_t AddWords(uint64_t a, uint64_t b) {
   const uint64_t sum = a + b;
   return sum + (sum < b);
+}
+
+/// A one's complement sum of words as one of 16 bits, native order. Each half is added to the other, whose carry comes
+/// round: the upper half is the sum.
+inline uint16_t FoldSum(uint64_t sum) {
+  sum += std::rotr(sum, 32);
+  auto half = uint32_t(sum >> 32);
+  half += std::rotr(half, 16);
+  return uint16_t(half >> 16);
 }
 
 /// `sum` and the four native 64-bit words at `bytes`.
@@ -37,6 +47,12 @@ inline uint64_t AddFourWords(uint64_t sum, const uint8_t* bytes) {
 /// end, (A): nor does the width). Two sums side by side, so that their carries do not wait for each other.
 /// Bytes missing to a whole word count as zero (section 1).
 inline uint64_t SumWords(const uint8_t* bytes, size_t size) {
+  const auto word_at = [](const uint8_t* p) {
+    uint64_t word;
+    std::memcpy(&word, p, sizeof word);
+    return word;
+  };
+  const bool has_word = size >= 8;
   uint64_t sum = 0;
   uint64_t other = 0;
   for (; size >= 64; bytes += 64, size -= 64) {
@@ -44,17 +60,17 @@ inline uint64_t SumWords(const uint8_t* bytes, size_t size) {
     other = AddFourWords(other, bytes + 32);
   }
   if ((size & 32) != 0) sum = AddFourWords(sum, bytes), bytes += 32;
-  for (size &= 31; size >= 8; bytes += 8, size -= 8) {
-    uint64_t word;
-    std::memcpy(&word, bytes, sizeof word);
-    other = AddWords(other, word);
-  }
-  if (size > 0) {
-    uint64_t rest = 0;
+  if ((size & 16) != 0) other = AddWords(AddWords(other, word_at(bytes)), word_at(bytes + 8)), bytes += 16;
+  if ((size & 8) != 0) sum = AddWords(sum, word_at(bytes)), bytes += 8;
+  if ((size &= 7) == 0) return AddWords(sum, other);
+  uint64_t rest = 0;
+  if (has_word && std::endian::native == std::endian::little) {
+    rest =
+        word_at(bytes + size - 8) >> (64 - 8 * size);  // what stands before them was added and is shifted out
+  } else {
     std::memcpy(&rest, bytes, size);
-    sum = AddWords(sum, rest);
   }
-  return AddWords(sum, other);
+  return AddWords(AddWords(sum, rest), other);
 }
 
 /// Internet checksum (RFC 1071) over several ranges. Every range but the last must have an even length.
@@ -68,13 +84,7 @@ class ChecksumAccumulator {
   uint64_t sum() const { return sum_; }
   /// The one's complement of the sum in host order, ready for StoreBe16. Over a range that contains a correct
   /// checksum it is 0.
-  uint16_t Finish() const {
-    uint64_t sum = (sum_ & 0xffffffff) + (sum_ >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);  // at most 0x2fffe
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return uint16_t(~__builtin_bswap16(uint16_t(sum)));
-  }
+  uint16_t Finish() const { return uint16_t(~__builtin_bswap16(FoldSum(sum_))); }
 
  private:
   void AddSum(uint64_t value) { sum_ = AddWords(sum_, value); }

@@ -184,7 +184,11 @@ void CommandDrain::ApplyConfig(uint32_t index) {
   FlowRuntime& runtime = context_.runtime[index];
   const abi::FlowConfig& config = slot.config;
   runtime.generation = slot.life_word().generation;
-  runtime.reverse = config.reverse;
+  const bool reverse_is_here = config.reverse && config.reverse.worker == context_.worker &&
+                               config.reverse.index < context_.slots.size();
+  runtime.reverse = reverse_is_here ? config.reverse.index : flow::kNoFlow;
+  runtime.reverse_generation = config.reverse.generation;
+  runtime.known = {};
   runtime.encrypted_ingress = IsEncrypted(config.ingress);
   runtime.encrypted_egress = IsEncrypted(config.egress);
   runtime.rtcp_mux = config.ingress.rtcp_mux != 0;
@@ -199,7 +203,7 @@ void CommandDrain::ApplyConfig(uint32_t index) {
   runtime.to_learn = config.ingress.latch != 0 ? uint8_t(~slot.latched & 3) : 0;
   for (uint32_t c = 0; c < 2; ++c) {
     const bool learned = config.ingress.latch != 0 && (slot.latched & (1u << c)) != 0;
-    runtime.expected(c) = (learned ? slot.source[c] : config.ingress.expected[c]).ToEndpoint();
+    runtime.expected[c] = (learned ? slot.source[c] : config.ingress.expected[c]).ToEndpoint();
   }
   if (config.ingress.kind == abi::SideKind::kRtp) context_.table.AddPorts(index);
   nodes::RefreshEgress(index, context_);
@@ -232,8 +236,7 @@ CommandStatus CommandDrain::Install(const abi::InstallKeys& command) {
   std::copy_n(command.salt, material.salt_bytes, material.salt);
   material.mki_bytes = command.mki_bytes;
   std::copy_n(command.mki, material.mki_bytes, material.mki);
-  const uint32_t holder =
-      receive ? ref.index : nodes::SendFlowOf(ref.index, context_.runtime, context_.worker);
+  const uint32_t holder = receive ? ref.index : nodes::SendFlowOf(ref.index, context_.runtime);
   abi::FlowSlot& keys = context_.slots[holder];
   abi::KeyMaterial& stored = receive ? keys.receive_key : keys.send_key;
   std::unique_ptr<srtp::CryptoContext>& context =

@@ -74,6 +74,7 @@ class Worker::State {
   PrfStream random_;
   flow::FlowSlots slots_;
   flow::FlowTable table_;
+  nodes::KnownFlows known_flows_;
   std::vector<nodes::FlowRuntime> runtime_;
   flow::RelaySlots relay_slots_;
   flow::RelayTable relay_table_;
@@ -98,6 +99,7 @@ class Worker::State {
   std::array<HandedPacket, io::kMaxBurst> looped_;
   const bool has_vlans_;
   uint64_t wrong_vlan_before_ = 0;  ///< what an earlier process counted
+  std::array<io::Packet, io::kMaxBurst> done_;  ///< whose buffers go back
   uint64_t published_ns_ = 0;
   uint64_t heartbeat_ns_ = 0;
 };
@@ -111,6 +113,7 @@ Worker::State::State(const WorkerParts& parts)
       random_(parts.rng),
       slots_(parts.slots, parts.id, local_ports_, link_.header().ice_key),
       table_(parts.slots, local_ports_, random_),
+      known_flows_(uint32_t(parts.slots.size()), random_),
       runtime_(parts.slots.size()),
       relay_slots_(parts.relays, id_, local_ports_, ports_.size()),
       relay_table_(parts.relays, random_),
@@ -141,6 +144,7 @@ Worker::State::State(const WorkerParts& parts)
                .local_ports = local_ports_,
                .slots = slots_,
                .table = table_,
+               .known_flows = known_flows_,
                .runtime = runtime_,
                .stats = {link_.flow_stats(id_), parts.slots.size()},
                .timers = timers_,
@@ -304,7 +308,6 @@ void Worker::State::RunNodes() {
 }
 
 size_t Worker::State::SettleBatch() {
-  std::array<io::Packet, nodes::PacketBatch::kCapacity> done;
   size_t done_count = 0;
   size_t looping = 0;
   for (size_t i = 0; i < batch_.count; ++i) {
@@ -318,16 +321,16 @@ size_t Worker::State::SettleBatch() {
       case nodes::Verdict::kHandOver:
         break;
       case nodes::Verdict::kForward:
-        if (!meta.ready) done[done_count++] = packet;
+        if (!meta.ready) done_[done_count++] = packet;
         break;
       case nodes::Verdict::kPunt:
       case nodes::Verdict::kDrop:
       case nodes::Verdict::kConsumed:
-        done[done_count++] = packet;
+        done_[done_count++] = packet;
         break;
     }
   }
-  if (done_count != 0) ports_[0]->Free({done.data(), done_count});
+  if (done_count != 0) ports_[0]->Free({done_.data(), done_count});
   return looping;
 }
 
