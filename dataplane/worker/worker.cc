@@ -98,7 +98,7 @@ class Worker::State {
   nodes::PacketBatch batch_;
   std::array<HandedPacket, io::kMaxBurst> looped_;
   const bool has_vlans_;
-  uint64_t wrong_vlan_before_ = 0;  ///< what an earlier process counted
+  uint64_t wrong_vlan_before_ = 0;              ///< what an earlier process counted
   std::array<io::Packet, io::kMaxBurst> done_;  ///< whose buffers go back
   uint64_t published_ns_ = 0;
   uint64_t heartbeat_ns_ = 0;
