@@ -11,20 +11,28 @@
 namespace linegate::worker {
 
 /// Fixed-size queue between two threads of this process, one producer and one consumer. Each side keeps a
-/// copy of the other's cursor and reads the shared one only when the copy is used up, so that a burst costs
-/// one cache line transfer.
+/// copy of the other's cursor and reads the shared one only when the copy is used up. A consumer that waits
+/// reads the producer's cursor again and again, so that every change of it costs the producer a transfer of its cache
+/// line: bursts are staged and published at once.
 template <typename T, uint32_t kCapacity>
 class SpscQueue {
  public:
   static_assert((kCapacity & (kCapacity - 1)) == 0);
-  bool TryPush(const T& item) {
-    const uint32_t tail = tail_.load(std::memory_order_relaxed);
-    if (tail - head_seen_ == kCapacity) {
+  /// The consumer sees the item after Publish. False: full.
+  bool TryStage(const T& item) {
+    if (staged_ - head_seen_ == kCapacity) {
       head_seen_ = head_.load(std::memory_order_acquire);
-      if (tail - head_seen_ == kCapacity) return false;
+      if (staged_ - head_seen_ == kCapacity) return false;
     }
-    items_[tail % kCapacity] = item;
-    tail_.store(tail + 1, std::memory_order_release);
+    items_[staged_++ % kCapacity] = item;
+    return true;
+  }
+  void Publish() {
+    if (staged_ != tail_.load(std::memory_order_relaxed)) tail_.store(staged_, std::memory_order_release);
+  }
+  bool TryPush(const T& item) {
+    if (!TryStage(item)) return false;
+    Publish();
     return true;
   }
   bool TryPop(T& item) {
@@ -40,6 +48,7 @@ class SpscQueue {
 
  private:
   alignas(128) std::atomic<uint32_t> tail_{0};
+  alignas(128) uint32_t staged_ = 0;  ///< the producer's own, off the line that the consumer polls
   uint32_t head_seen_ = 0;
   alignas(128) std::atomic<uint32_t> head_{0};
   uint32_t tail_seen_ = 0;

@@ -310,10 +310,14 @@ void Worker::State::RunNodes() {
 size_t Worker::State::SettleBatch() {
   size_t done_count = 0;
   size_t looping = 0;
+  bool handed = false;
   for (size_t i = 0; i < batch_.count; ++i) {
     nodes::PacketMeta& meta = batch_.meta[i];
     const io::Packet& packet = batch_.packets[i];
-    if (meta.verdict == nodes::Verdict::kHandOver) HandOver(meta, packet);
+    if (meta.verdict == nodes::Verdict::kHandOver) {
+      HandOver(meta, packet);
+      handed = true;
+    }
     switch (meta.verdict) {
       case nodes::Verdict::kLoop:
         looped_[looping++] = {packet, uint8_t(meta.hops + 1)};
@@ -331,11 +335,16 @@ size_t Worker::State::SettleBatch() {
     }
   }
   if (done_count != 0) ports_[0]->Free({done_.data(), done_count});
+  if (handed) [[unlikely]] {
+    for (uint16_t to = 0; to < mesh_.workers(); ++to) {
+      if (to != id_) mesh_.lane(id_, to).packets.Publish();
+    }
+  }
   return looping;
 }
 
 void Worker::State::HandOver(nodes::PacketMeta& meta, const io::Packet& packet) {
-  if (meta.owner < mesh_.workers() && mesh_.lane(id_, meta.owner).packets.TryPush({packet, meta.hops})) {
+  if (meta.owner < mesh_.workers() && mesh_.lane(id_, meta.owner).packets.TryStage({packet, meta.hops})) {
     return context_.Count(abi::Counter::kHandedOverPkts);
   }
   context_.Drop(meta, abi::DropReason::kHandoverRingFull);

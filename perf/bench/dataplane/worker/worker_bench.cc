@@ -42,8 +42,18 @@ void BM_WorkerRtpToSrtp(benchmark::State& state) {
 void BM_WorkerSrtpToRtp(benchmark::State& state) {
   Measure(state, &Gateway::outside, &Gateway::inside, &Gateway::from_browsers);
 }
-BENCHMARK(BM_WorkerRtpToSrtp)->Arg(32)->Arg(1024)->Arg(4096)->UseManualTime();
-BENCHMARK(BM_WorkerSrtpToRtp)->Arg(32)->Arg(1024)->Arg(4096)->UseManualTime();
+BENCHMARK(BM_WorkerRtpToSrtp)
+    ->Name("BM_WorkerRtpToSrtp/32/160")
+    ->Arg(32)
+    ->Arg(1024)
+    ->Arg(4096)
+    ->UseManualTime();
+BENCHMARK(BM_WorkerSrtpToRtp)
+    ->Name("BM_WorkerSrtpToRtp/32/160")
+    ->Arg(32)
+    ->Arg(1024)
+    ->Arg(4096)
+    ->UseManualTime();
 
 }  // namespace
 }  // namespace linegate::bench
