@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws the figures of docs/performance.md as SVG.
 
-  perf/pictures.py RESULTS.json [STAGES.json...] --out FOLDER
+  perf/pictures.py RESULTS.json... [STAGES.json...] --out FOLDER
 
 throughput.svg: Mpps against calls; latency.svg: microseconds against load; stages.svg: cycles by stage, one bar for each
 stages file. Nothing but the standard library."""
@@ -118,16 +118,18 @@ def stages(files):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("results")
-    parser.add_argument("stages", nargs="*")
+    parser.add_argument("files", nargs="+", help="of perf/run.sh, and of its --stages")
     parser.add_argument("--out", required=True)
     options = parser.parse_args(arguments)
     out = pathlib.Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
-    document = json.loads(pathlib.Path(options.results).read_text())
+    read = {pathlib.Path(name).stem: json.loads(pathlib.Path(name).read_text()) for name in options.files}
+    # What was measured twice counts as the last file says.
+    merged = {result["name"]: result for document in read.values() for result in document.get("results", [])}
+    document = {"results": list(merged.values())}
     (out / "throughput.svg").write_text(throughput(document))
     (out / "latency.svg").write_text(latency(document))
-    files = {pathlib.Path(name).stem: json.loads(pathlib.Path(name).read_text()) for name in options.stages}
+    files = {name: document for name, document in read.items() if "stages" in document}
     if files:
         (out / "stages.svg").write_text(stages(files))
 

@@ -64,19 +64,22 @@ def spread(values):
 
 
 def table(document):
-    lines = ["{:<66} {:>7} {:>9} {:>7} {:>9} {:>8} {:>8}".format(
-        "", "Mpps", "loss", "cycles", "zero loss", "p50 us", "p99 us")]
+    lines = ["{:<62} {:>6} {:>8} {:>6} {:>9} {:>7} {:>6} {:>7} {:>7}".format(
+        "", "Mpps", "loss", "cycles", "zero loss", "flooded", "best", "p50 us", "p99 us")]
     for result in document["results"]:
         note = ""
         if result.get("generator_limited"):
             note += "  generator's limit"
+        if result.get("stalls"):
+            note += "  {:.1f} stalls/s".format(result["stalls"] / result["measured_seconds"])
         if result.get("repeated_trials"):
             note += "  {} trial(s) repeated".format(result["repeated_trials"])
         if result.get("bad_packets"):
             note += "  {} BAD PACKETS".format(result["bad_packets"])
-        lines.append("{:<66} {:>7.3f} {:>9.6f} {:>7.0f} {:>9.3f} {:>8.1f} {:>8.1f}{}".format(
-            result["name"], result["mpps"], result["loss"], result["cycles_per_packet"],
-            result.get("zero_loss_mpps", 0), result.get("p50_us", 0), result.get("p99_us", 0), note))
+        lines.append("{:<62} {:>6.3f} {:>8.6f} {:>6.0f} {:>9.3f} {:>7.3f} {:>6.3f} {:>7.1f} {:>7.1f}{}".format(
+            result["name"], result["mpps"], result["loss"], result["cycles_per_packet"], result.get("zero_loss_mpps", 0),
+            result.get("flood_mpps", 0), result.get("flood_best_mpps", 0), result.get("p50_us", 0), result.get("p99_us", 0),
+            note))
     return "\n".join(lines)
 
 

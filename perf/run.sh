@@ -5,25 +5,33 @@
 #
 #   SUITE        the beginning of a result's name, for example srtp_to_rtp or rtp_to_srtp/aead_aes_128_gcm; default: all
 #   --quick      short trials, and the main suites only unless some are named: at most three minutes
+#   --budget S   begins no further suite after S seconds, and says which were left out (--quick alone: 150)
 #   --repeat N   everything N times, so that compare.py knows the noise
 #   --engine     the SRTP engine of the dataplane: ipsec-mb (default) or libsrtp2
 #   --handicap   steals that share of the dataplane's core: shows that compare.py notices
+#   --verbose    a line for each trial
+#   --proof      no search: offers a steady load and counts what the worker asks of allocator, locks and kernel meanwhile
+#   --memory     no search: what a call costs the dataplane's process in memory, by programming more of them
 #   --stages     no search: floods the dataplane and samples where its cycles go (perf/stages.py, Linux' perf)
 #
 # Prints a table and writes build/perf/latest.json. Needs root (huge pages) and two cores that do nothing else.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
-quick=no repeat=1 build=build/release engine=ipsec-mb handicap=0 stages=no
+quick=no repeat=1 build=build/release engine=ipsec-mb handicap=0 mode=search verbose=() budget=0
 wanted=()
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=yes ;;
+    --budget) budget=$2 && shift ;;
     --repeat) repeat=$2 && shift ;;
     --build) build=$2 && shift ;;
     --engine) engine=$2 && shift ;;
     --handicap) handicap=$2 && shift ;;
-    --stages) stages=yes ;;
+    --stages) mode=stages ;;
+    --proof) mode=proof ;;
+    --memory) mode=memory ;;
+    --verbose) verbose=(--verbose) ;;
     -*)
       sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"
       exit 2
@@ -46,7 +54,7 @@ cm=aes_cm_128_hmac_sha1_80 gcm=aead_aes_128_gcm
 cases=("srtp_to_rtp $cm 4096 160" "rtp_to_srtp $cm 4096 160" "srtp_to_rtp $gcm 4096 160" "rtp_to_srtp $gcm 4096 160"
   "rtp_to_rtp - 4096 160" "stun_binding - 4096 160" "turn_channel - 4096 160" "turn_peer - 4096 160")
 if [ "$quick" = no ] || [ ${#wanted[@]} -gt 0 ]; then
-  for calls in 1 1000 50000; do
+  for calls in 1 1000 100000; do
     cases+=("srtp_to_rtp $cm $calls 160" "rtp_to_srtp $cm $calls 160" "srtp_to_rtp $gcm $calls 160" "rtp_to_srtp $gcm $calls 160")
   done
   for profile in $cm $gcm; do
@@ -77,6 +85,7 @@ is_wanted() {
 
 mkdir -p build/perf
 folder=$(mktemp -d)
+rt_limit=$(cat /proc/sys/kernel/sched_rt_runtime_us)
 pids=()
 # shellcheck disable=SC2317 # called by the trap
 cleanup() {
@@ -84,7 +93,10 @@ cleanup() {
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
   for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
   rm -rf "$folder"
+  printf '%s' "$rt_limit" >/proc/sys/kernel/sched_rt_runtime_us
 }
+# Else a polling real-time thread is stopped for 50 ms of every second.
+printf '%s' -1 >/proc/sys/kernel/sched_rt_runtime_us || true
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
@@ -93,6 +105,15 @@ trap 'exit 130' INT TERM
 foremost() {
   # shellcheck disable=SC2016 # expanded by the inner shell
   exec setsid -w bash -c '{ echo -20 >/proc/self/autogroup; } 2>/dev/null; exec nice -n -20 "$@"' foremost "$@"
+}
+
+# first_of_all PID: the workers of that process before every ordinary thread. perf/load/trial.h says why the generator does
+# so only while it sends.
+first_of_all() {
+  local task
+  for task in "/proc/$1/task/"*; do
+    if [[ $(cat "$task/comm") == lg-worker-* ]]; then chrt -f -p 1 "${task##*/}" 2>/dev/null || true; fi
+  done
 }
 
 # start FLOWS: a fresh dataplane with that many slots.
@@ -104,17 +125,20 @@ start() {
     printf '[srtp]\nengine = "%s"\n[stun]\nrequests_per_second_per_source = 0\n' "$engine"
     printf '[[realm]]\nname = "public"\ninterface = "memif:%s/public.sock"\naddresses = ["10.90.1.1"]\nwebrtc_port = 20000\nstun_ports = [3478]\n' "$folder"
     printf 'turn_ports = [3479]\nrelay_ports = [32768, 65535]\n'
-    for realm in 1 2 3; do
+    for realm in 1 2 3 4; do
       printf '[[realm]]\nname = "private%d"\ninterface = "memif:%s/private.sock"\naddresses = ["10.90.2.%d"]\nrtp_ports = [1024, 65535]\n' \
         "$realm" "$folder" "$realm"
     done
   } >"$folder/linegate.toml"
-  foremost "$dataplane" --config "$folder/linegate.toml" 2>"$folder/dataplane.log" &
+  foremost env "${before_dataplane[@]}" "$dataplane" --config "$folder/linegate.toml" 2>"$folder/dataplane.log" &
   device=$!
   pids+=("$device")
   local tries
   for ((tries = 0; tries < 300; ++tries)); do
-    if grep -q 'ready:' "$folder/dataplane.log"; then return 0; fi
+    if grep -q 'ready:' "$folder/dataplane.log"; then
+      first_of_all "$device"
+      return 0
+    fi
     kill -0 "$device" 2>/dev/null || break
     sleep 0.1
   done
@@ -140,6 +164,56 @@ sample_stages() {
   python3 -B perf/stages.py --scale "$folder/stages.json" "$cycles" "build/perf/stages-${name//[\/:]/-}.json"
 }
 
+# kernel_asked SECONDS: system calls of the worker in that time, "name count" lines.
+kernel_asked() {
+  local task
+  for task in "/proc/$device/task/"*; do
+    [[ $(cat "$task/comm") == lg-worker-0 ]] || continue
+    timeout -s INT "$1" strace -qq -c -U name,calls -p "${task##*/}" -o "$folder/strace" || true
+    awk '$2 ~ /^[0-9]+$/ && $1 != "total"' "$folder/strace"
+  done
+}
+
+# prove NAME ARGUMENTS...: a steady load, and what the worker asked of others meanwhile. Fails when it is anything.
+prove() {
+  local name=$1 load_pid before after calls
+  shift
+  (foremost "$load" "$@" --rate 200000 --confirm-seconds 8) >"$folder/proof" 2>&1 &
+  load_pid=$!
+  sleep 5
+  before=$(od -An -t u8 "$folder/count")
+  calls=$(kernel_asked 2)
+  after=$(od -An -t u8 "$folder/count")
+  wait "$load_pid" || { cat "$folder/proof" >&2 && return 1; }
+  read -r -a before <<<"$before"
+  read -r -a after <<<"$after"
+  printf '%s: at 0.2 Mpps in 2 s %d allocations and releases, %d locks (from its start: %d, %d); system calls: %s\n' "$name" \
+    $((after[0] - before[0])) $((after[1] - before[1])) "${before[0]}" "${before[1]}" "${calls:-none}"
+  # At its start a worker allocates; nothing counted means that nothing was seen.
+  [ "${before[*]}" = "${after[*]}" ] && [ -z "$calls" ] && [ "${before[0]}" -gt 0 ]
+}
+
+# resident_kib: of the dataplane, hugepages and shared memory with it.
+resident_kib() {
+  awk '/^(Rss|Private_Hugetlb|Shared_Hugetlb):/ { sum += $2 } END { print sum }' "/proc/$device/smaps_rollup"
+}
+
+# weigh NAME CALLS ARGUMENTS...: the process with CALLS calls against one with eight times as many, each with slots for
+# exactly these.
+weigh() {
+  local name=$1 calls=$2 round kib=()
+  shift 2
+  for round in 1 8; do
+    start $((2 * calls * round))
+    (foremost "$load" "$@" --calls $((calls * round)) --rate 100000 --confirm-seconds 3) >"$folder/weigh" 2>&1 ||
+      { cat "$folder/weigh" >&2 && return 1; }
+    kib+=("$(resident_kib)")
+    stop
+  done
+  printf '%s: %d KiB with %d calls, %d KiB with %d: %d bytes a call\n' "$name" "${kib[0]}" "$calls" "${kib[1]}" \
+    $((8 * calls)) $(((kib[1] - kib[0]) * 1024 / (7 * calls)))
+}
+
 flows_for() {
   local flows=64
   while [ "$flows" -lt $((2 * $1)) ]; do flows=$((2 * flows)); done
@@ -159,29 +233,53 @@ while True:
 fi
 
 times=(--trial-seconds 1 --confirm-seconds 5)
-[ "$quick" = no ] || times=(--trial-seconds 0.5 --confirm-seconds 1)
+[ "$quick" = no ] || times=(--trial-seconds 0.3 --confirm-seconds 1)
 status=0
+before_dataplane=()
+if [ "$quick" = yes ] && [ ${#wanted[@]} = 0 ] && [ "$budget" = 0 ]; then budget=150; fi
+left_out=()
+if [ "$mode" = proof ]; then
+  before_dataplane=("LD_PRELOAD=$build/perf/proof/liblinegate-count.so" "LINEGATE_COUNT_FILE=$folder/count")
+fi
 for ((round = 0; round < repeat; ++round)); do
   for case in "${cases[@]}"; do
     read -r suite profile calls payload mixed <<<"$case"
     is_wanted "$(name_of "$suite" "$profile" "$calls" "$payload" "$mixed")" || continue
-    start "$(flows_for "$calls")"
-    arguments=(--config "$folder/linegate.toml" --suite "$suite" --calls "$calls" --payload-bytes "$payload" --core 0
-      --json "$folder/results" "${times[@]}")
+    name=$(name_of "$suite" "$profile" "$calls" "$payload" "$mixed")
+    if [ "$budget" -gt 0 ] && [ $SECONDS -gt "$budget" ]; then
+      left_out+=("$name")
+      continue
+    fi
+    arguments=(--config "$folder/linegate.toml" --suite "$suite" --payload-bytes "$payload" --core 0 "${verbose[@]}")
     [ "$profile" = - ] || arguments+=(--profile "$profile")
     [ -z "$mixed" ] || arguments+=(--mixed)
-    if [ "$stages" = yes ]; then
-      sample_stages "$(name_of "$suite" "$profile" "$calls" "$payload" "$mixed")" "${arguments[@]}" || status=1
+    if [ "$mode" = memory ]; then
+      weigh "$name" "$calls" "${arguments[@]}" || status=1
+      continue
+    fi
+    arguments+=(--calls "$calls")
+    start "$(flows_for "$calls")"
+    if [ "$mode" != search ]; then
+      if [ "$mode" = stages ]; then
+        sample_stages "$name" "${arguments[@]}" || status=1
+      else
+        prove "$name" "${arguments[@]}" || status=1
+      fi
       stop
       continue
     fi
+    arguments+=(--json "$folder/results" "${times[@]}")
     (foremost "$load" "${arguments[@]}") >&2 || status=1
     live=$(sed -n 's/.*SRTP by \(.*\), [0-9]* flow.*/\1/p' "$folder/dataplane.log")
     stop
   done
 done
-[ "$stages" = no ] || exit "$status"
+[ "$mode" = search ] || exit "$status"
 [ -s "$folder/results" ] || { printf 'run.sh: no suite begins like that\n' >&2 && exit 2; }
 python3 -B perf/results.py "$folder/results" build/perf/latest.json "${live:-unknown}" \
   "$(git describe --always --dirty 2>/dev/null || printf unknown)"
+if [ ${#left_out[@]} -gt 0 ]; then
+  printf 'left out, the time was up:\n'
+  printf '  %s\n' "${left_out[@]}"
+fi
 exit "$status"

@@ -1,12 +1,13 @@
 #!/bin/bash
 # The one list of the Debian packages that Linegate needs, and their installer.
 #
-#   scripts/packages.sh [--list] build|run|lab|test...
+#   scripts/packages.sh [--list] build|run|lab|test|perf...
 #
 #   build   compilers and libraries
 #   run     what scripts/run.sh needs besides
 #   lab     the browsers and the SIP side (scripts/lab.sh, scripts/run.sh --lab)
 #   test    what only scripts/test.sh and scripts/check.sh need
+#   perf    what only perf/ needs: the gateways that perf/peers compares with
 #
 # Asks dpkg first: with everything there it takes a fraction of a second and touches no network.
 # Node.js and npm are taken from the PATH, or from Debian when there are none.
@@ -20,6 +21,7 @@ build=(
   libgtest-dev libgmock-dev libbenchmark-dev)
 run=(iproute2 ethtool procps openssl util-linux)
 lab=(chromium firefox-esr kamailio kamailio-extra-modules kamailio-utils-modules baresip-core nftables tcpdump tshark coturn)
+perf=(linux-perf valgrind strace rtpengine-daemon coturn)
 test=(sip-tester bpftool psmisc shellcheck clang-format valgrind linux-perf)
 
 usage() {
@@ -37,6 +39,7 @@ for argument in "$@"; do
     run) wanted+=("${run[@]}") ;;
     lab) wanted+=("${lab[@]}") ;;
     test) wanted+=("${test[@]}") ;;
+    perf) wanted+=("${perf[@]}") ;;
     *) usage ;;
   esac
 done

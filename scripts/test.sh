@@ -130,7 +130,17 @@ jobs=$(nproc)
 step "page" scripts/build_web.sh
 step "checks without a build" scripts/check.sh
 
+# gate_opens_and_shuts: the counts stand at their baseline, and would not if every packet cost twenty turns of an empty loop
+# more. (Counts do not depend on load or machine.)
+gate_opens_and_shuts() {
+  perf/instructions.py || return 1
+  printf 'and with a handicap, which must fail:\n'
+  perf/instructions.py --handicap 20
+  [ $? = 1 ]
+}
+
 if build_preset release; then
+  step "instructions per packet" gate_opens_and_shuts
   run_ctest release all-but-system -LE system -j "$jobs"
   run_ctest release system -L system
   if [ "$quick" = yes ]; then run_calls release-calls build/release --quick; else run_calls release-calls build/release; fi

@@ -1,6 +1,10 @@
 #include "perf/load/call_plan.h"
 
 #include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "dataplane/base/base64.h"
 
 namespace linegate::load {
 namespace {
@@ -16,13 +20,48 @@ CallPlan::Side Other(CallPlan::Side side) {
 
 }  // namespace
 
+void CallPlan::SetSides(const LoadOptions& options) {
+  calls_ = options.calls;
+  turn_ = IsTurn(options.suite);
+  first_is_browser_ = SendsSrtp(options.suite) || options.suite == Suite::kStunBinding ||
+                      options.suite == Suite::kTurnChannel;
+  second_is_browser_ = ReceivesSrtp(options.suite) || options.suite == Suite::kTurnPeer;
+  if (!options.interface.empty()) gateway_mac_ = kGatewayMac;
+}
+
+Result<CallPlan> CallPlan::Read(const LoadOptions& options) {
+  CallPlan plan;
+  plan.SetSides(options);
+  const auto wrong = [&](const std::string& what) { return Fail(options.plan + ": " + what); };
+  const auto json = nlohmann::json::parse(std::ifstream(options.plan), nullptr, false);
+  if (!json.is_object() || !json.contains("calls")) return wrong("no calls");
+  plan.echo_ = json.value("echo", false);
+  for (const nlohmann::json& call : json["calls"]) {
+    const auto first = Endpoint::Parse(call.value("first", "")),
+               second = Endpoint::Parse(call.value("second", ""));
+    if (!first || !second) return wrong("a call without addresses");
+    plan.routes_.push_back({*first, *second});
+    const std::string text = call.value("key", "");
+    if (text.empty()) continue;
+    const auto bytes = DecodeBase64(text);
+    const auto traits = *srtp::TraitsOf(options.profile);
+    if (!bytes || bytes->size() != size_t{traits.key_bytes} + traits.salt_bytes)
+      return wrong("a key of the wrong size");
+    srtp::MasterKey key;
+    key.profile = options.profile;
+    key.key.Assign(ByteView(*bytes).first(traits.key_bytes));
+    key.salt.Assign(ByteView(*bytes).subspan(traits.key_bytes));
+    plan.keys_.push_back(key);
+  }
+  plan.calls_ = uint32_t(plan.routes_.size());
+  if (plan.calls_ == 0 || plan.calls_ > kMostCalls) return wrong("no calls, or too many");
+  if (!plan.keys_.empty() && plan.keys_.size() != plan.calls_) return wrong("some calls have no key");
+  return plan;
+}
+
 Result<CallPlan> CallPlan::Make(const settings::DataplaneSettings& settings, const LoadOptions& options) {
   CallPlan plan;
-  plan.calls_ = options.calls;
-  plan.turn_ = IsTurn(options.suite);
-  plan.first_is_browser_ = SendsSrtp(options.suite) || options.suite == Suite::kStunBinding ||
-                           options.suite == Suite::kTurnChannel;
-  plan.second_is_browser_ = ReceivesSrtp(options.suite) || options.suite == Suite::kTurnPeer;
+  plan.SetSides(options);
   uint32_t pairs = 0, relays = 0;
   for (const settings::Realm& realm : settings.realms) {
     if (realm.webrtc_port != 0) {
@@ -50,15 +89,16 @@ Result<CallPlan> CallPlan::Make(const settings::DataplaneSettings& settings, con
                 " allocations");
   }
   const uint32_t pairs_wanted = plan.calls_ * (options.suite == Suite::kRtpToRtp ? 2 : 1);
-  if (pairs < pairs_wanted || settings.flows_per_worker < 2 * plan.calls_ || plan.calls_ > 65536)
+  if (pairs < pairs_wanted || settings.flows_per_worker < 2 * plan.calls_ || plan.calls_ > kMostCalls)
     return Fail("too few rtp_ports or flows_per_worker for " + std::to_string(plan.calls_) + " calls");
   return plan;
 }
 
 Endpoint CallPlan::Peer(uint32_t call, Side side) const {
+  if (echo_) side = Side::kFirst;
   const bool browser = IsBrowser(side);
-  const auto net =
-      uint8_t((browser ? 200 : 201) + (side == Side::kSecond && IsBrowser(Other(side)) == browser ? 2 : 0));
+  const bool alike = side == Side::kSecond && IsBrowser(Other(side)) == browser;
+  const auto net = uint8_t((browser ? 200 : 202) + (alike ? 4 : 0) + (call >> 16));
   return {IpAddress::V4(10, net, uint8_t(call >> 8), uint8_t(call)), browser ? kBrowserPort : kPhonePort};
 }
 
@@ -71,6 +111,7 @@ Endpoint CallPlan::RtpEndpoint(uint32_t pair) const {
 }
 
 Endpoint CallPlan::Gateway(uint32_t call, Side side) const {
+  if (!routes_.empty()) return side == Side::kFirst ? routes_[call].first : routes_[call].second;
   if (turn_) {
     if (IsBrowser(side)) return turn_listener_;
     return {first_relayed_.address, uint16_t(first_relayed_.port + call)};

@@ -30,7 +30,11 @@ class Checker {
   uint64_t bad() const { return bad_; }
   /// Why packets were bad, with counts: for the operator.
   const std::map<std::string, uint64_t>& faults() const { return faults_; }
-  const LatencyHistogram& latency() const { return latency_; }
+  /// Adds what was measured since the last time to `sum`.
+  void TakeLatency(LatencyHistogram& sum) {
+    sum.Add(latency_);
+    latency_ = {};
+  }
 
  private:
   void CheckOne(io::Packet& packet, uint64_t round);
@@ -38,12 +42,13 @@ class Checker {
   std::string Fault(io::Packet& packet, uint64_t round);
   std::string MediaFault(MutableByteView payload, uint32_t call, uint64_t round);
   std::string RtcpFault(MutableByteView payload, uint32_t call);
-  bool Decrypt(MutableByteView& payload, srtp::PacketKind kind, uint32_t ssrc, uint64_t index);
+  bool Decrypt(MutableByteView& payload, srtp::PacketKind kind, uint32_t call, uint32_t ssrc, uint64_t index);
 
   const CallPlan& plan_;
   const LoadOptions options_;
   crypto::IpsecMbTransform& transform_;
-  std::unique_ptr<srtp::CryptoContext> context_;
+  /// Empty: what comes back is plain. One for all calls, or one for each.
+  std::vector<std::unique_ptr<srtp::CryptoContext>> contexts_;
   std::vector<uint64_t> newest_;  ///< highest index seen of each call, in the samples
   uint64_t received_ = 0;
   uint64_t checked_ = 0;

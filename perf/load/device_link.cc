@@ -115,6 +115,14 @@ Status DeviceLink::ProgramRelays(const CallPlan& plan) {
   return AwaitAnswers();
 }
 
+uint64_t DeviceLink::Losses() {
+  abi::WorkerCounters now;
+  link_.ReadCounters(0, now);
+  uint64_t lost = now.counters[size_t(abi::Counter::kSendFailedPkts)];
+  for (uint32_t n = 0; n < abi::kDropReasonInfoCount; ++n) lost += now.drops[abi::kDropReasonInfo[n].id];
+  return lost;
+}
+
 std::string DeviceLink::Drops() {
   abi::WorkerCounters now;
   link_.ReadCounters(0, now);
@@ -124,6 +132,14 @@ std::string DeviceLink::Drops() {
     const uint64_t count = now.drops[reason.id] - before_.drops[reason.id];
     if (count != 0)
       text += (text.empty() ? "" : ", ") + std::string(reason.name) + " " + std::to_string(count);
+  }
+  for (abi::Counter counter : {abi::Counter::kSendFailedPkts, abi::Counter::kPuntedPkts,
+                               abi::Counter::kTurnPuntedPkts, abi::Counter::kLoopedPkts}) {
+    const uint64_t count = now.counters[size_t(counter)] - before_.counters[size_t(counter)];
+    if (count == 0) continue;
+    const auto* const info = std::ranges::find(abi::kCounterInfo, abi::kCounterInfo + abi::kCounterInfoCount,
+                                               uint16_t(counter), &abi::CounterInfo::id);
+    text += (text.empty() ? "" : ", ") + std::string(info->name) + " " + std::to_string(count);
   }
   return text;
 }

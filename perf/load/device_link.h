@@ -22,6 +22,8 @@ class DeviceLink final : private link::LinkHandler {
   const std::string& UfragOf(uint32_t call, CallPlan::Side side) const {
     return ufrags_[2 * call + (side == CallPlan::Side::kSecond ? 1 : 0)];
   }
+  /// Frames that the worker received and did not send, since it started. As fresh as its last busy turn.
+  uint64_t Losses();
   /// "no_flow 12, bad_tag 3": what the worker has dropped since Program, by reason; empty: nothing.
   std::string Drops();
 

@@ -14,6 +14,11 @@ class LatencyHistogram {
     ++total_;
     if (cycles > max_) max_ = cycles;
   }
+  void Add(const LatencyHistogram& other) {
+    for (size_t bucket = 0; bucket < counts_.size(); ++bucket) counts_[bucket] += other.counts_[bucket];
+    total_ += other.total_;
+    if (other.max_ > max_) max_ = other.max_;
+  }
   /// Upper bound of the bucket that holds the `fraction` quantile; 0 when empty.
   uint64_t Quantile(double fraction) const {
     uint64_t left = uint64_t(double(total_) * fraction);

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <optional>
+#include <thread>
 
 #include "dataplane/app/eal_setup.h"
 #include "perf/load/report.h"
@@ -12,9 +14,10 @@
 namespace linegate::load {
 namespace {
 
-constexpr size_t kBuffers = 8191;
+constexpr size_t kMemifBuffers = 8191;
 constexpr double kLatencyShare = 0.8;
 constexpr double kCurveShares[] = {0.2, 0.4, 0.6, 0.95};
+constexpr auto kRest = std::chrono::milliseconds(300);
 constexpr auto kLinkLimit = std::chrono::seconds(10);
 
 void Say(const std::string& text) { std::fprintf(stderr, "linegate-load: %s\n", text.c_str()); }
@@ -47,22 +50,27 @@ Result<std::unique_ptr<drivers::DpdkPort>> Connect(const drivers::DpdkPool& pool
 /// Everything between start and end of DPDK.
 class Session {
  public:
-  Session(const settings::DataplaneSettings& settings, const LoadOptions& options)
+  /// `settings`: nullptr where the calls are read from a file.
+  Session(const settings::DataplaneSettings* settings, const LoadOptions& options)
       : settings_(settings), options_(options) {}
 
   Result<Report> Run() {
     if (Status opened = Open(); !opened) return MakeUnexpected(opened.error());
-    Traffic traffic(*plan_, options_, *device_, *transform_);
+    Traffic traffic(*plan_, options_, device_.get(), *transform_);
     Checker checker(*plan_, options_, *transform_);
-    TrialRunner runner(*ports_[0], ports_.size() > 1 ? ports_[1].get() : nullptr, *plan_, traffic, checker);
+    TrialRunner runner(*ports_[0], ports_.size() > 1 ? ports_[1].get() : nullptr, *plan_, traffic, checker,
+                       options_.interface.empty() ? device_.get() : nullptr);
     Report report;
-    report.name = ResultName(options_, settings_.workers);
+    report.name = ResultName(options_, settings_ == nullptr ? 1 : settings_->workers);
     report.tsc_hz = runner.tsc_hz();
     const auto trial = [&](double rate, double seconds) {
       if (!runner.RefreshConsent()) Say("connectivity checks were not all answered");
       TrialResult result = runner.Run(rate, seconds);
       report.checked += result.checked;
       report.bad += result.bad;
+      report.seconds += result.seconds;
+      report.stalls += result.stalls;
+      if (options_.verbose) Say(ToText(result, rate));
       for (const auto& [fault, count] : checker.faults()) Say("bad: " + fault + ", " + std::to_string(count));
       return result;
     };
@@ -72,10 +80,13 @@ class Session {
       report.search.loss = report.loaded.summary.loss;
       report.search.generator_peak_pps = report.loaded.summary.offered_pps;
     } else {
-      const SearchLimits limits{.trial_seconds = options_.trial_seconds,
+      const SearchLimits limits{.loss = options_.loss_limit,
+                                .trial_seconds = options_.trial_seconds,
                                 .confirm_seconds = options_.confirm_seconds};
-      report.search =
-          RateSearch(limits, [&](double rate, double seconds) { return trial(rate, seconds).summary; }).Run();
+      report.search = RateSearch(
+                          limits, [&](double rate, double seconds) { return trial(rate, seconds).summary; },
+                          [] { std::this_thread::sleep_for(kRest); })
+                          .Run();
       if (report.search.rate_pps <= 0) return Explained(std::move(report));
       report.loaded = trial(kLatencyShare * report.search.rate_pps, options_.trial_seconds);
       const auto note = [&report](const TrialResult& result) {
@@ -93,33 +104,49 @@ class Session {
  private:
   /// The reasons of what the device dropped go to the operator.
   Report Explained(Report report) {
-    if (const std::string drops = device_->Drops(); !drops.empty()) Say("the dataplane dropped: " + drops);
+    const std::string drops = device_ == nullptr ? "" : device_->Drops();
+    if (!drops.empty()) Say("the dataplane dropped: " + drops);
     return report;
   }
   Status Open() {
     if (Status pinned = PinTo(options_.core); !pinned) return pinned;
-    auto pool = drivers::DpdkPool::Create(kBuffers);
+    auto pool = drivers::DpdkPool::Create(options_.interface.empty() ? kMemifBuffers
+                                                                     : drivers::DpdkPool::BuffersFor(1));
     if (!pool) return MakeUnexpected(pool.error());
     pool_ = std::make_unique<drivers::DpdkPool>(std::move(*pool));
-    auto plan = CallPlan::Make(settings_, options_);
+    auto plan = settings_ == nullptr ? CallPlan::Read(options_) : CallPlan::Make(*settings_, options_);
     if (!plan) return MakeUnexpected(plan.error());
     plan_ = std::make_unique<CallPlan>(std::move(*plan));
     auto transform = crypto::IpsecMbTransform::Create();
     if (!transform) return MakeUnexpected(transform.error());
     transform_ = *std::move(transform);
-    auto device = DeviceLink::Attach(settings_);
-    if (!device) return MakeUnexpected(device.error());
-    device_ = *std::move(device);
-    for (const std::string& interface : settings::InterfacesOf(settings_)) {
+    if (settings_ != nullptr) {
+      auto device = DeviceLink::Attach(*settings_);
+      if (!device) return MakeUnexpected(device.error());
+      device_ = *std::move(device);
+    }
+    if (Status opened = OpenPorts(); !opened) return opened;
+    if (device_ == nullptr) return {};
+    return device_->Program(*plan_, GeneratorKey(options_.profile));
+  }
+  Status OpenPorts() {
+    if (!options_.interface.empty()) {
+      // No program of ours there: libxdp attaches its own, which takes everything.
+      auto port = drivers::DpdkPort::Open(*pool_, 0, drivers::AfXdpDevice{.interface = options_.interface});
+      if (!port) return MakeUnexpected(port.error());
+      ports_.push_back(*std::move(port));
+      return {};
+    }
+    for (const std::string& interface : settings::InterfacesOf(*settings_)) {
       auto port = Connect(*pool_, uint16_t(ports_.size()), interface);
       if (!port) return MakeUnexpected(port.error());
       ports_.push_back(*std::move(port));
     }
     if (ports_.size() > 2) return Fail("more than two memif ports");
-    return device_->Program(*plan_, GeneratorKey(options_.profile));
+    return {};
   }
 
-  const settings::DataplaneSettings& settings_;
+  const settings::DataplaneSettings* const settings_;
   const LoadOptions& options_;
   std::unique_ptr<drivers::DpdkPool> pool_;
   std::unique_ptr<CallPlan> plan_;
@@ -132,12 +159,17 @@ int Main(int argc, char** argv) {
   int exit_status = 0;
   const auto options = ParseLoadOptions(argc, argv, exit_status);
   if (!options) return exit_status;
-  const auto settings = settings::LoadDataplaneSettings(options->config);
-  if (!settings) return Say(settings.error().message()), 1;
-  auto eal = app::StartEal(settings->hugepages, drivers::DpdkPool::MegabytesFor(2));
+  std::optional<settings::DataplaneSettings> settings;
+  if (options->plan.empty()) {
+    auto loaded = settings::LoadDataplaneSettings(options->config);
+    if (!loaded) return Say(loaded.error().message()), 1;
+    settings = *std::move(loaded);
+  }
+  auto eal = app::StartEal(settings ? settings->hugepages : settings::HugepageMode::kAuto,
+                           drivers::DpdkPool::MegabytesFor(2));
   if (!eal) return Say(eal.error().message()), 1;
   if (!eal->hugepages) Say("ordinary pages: " + eal->note);
-  const auto report = [&] { return Session(*settings, *options).Run(); }();
+  const auto report = [&] { return Session(settings ? &*settings : nullptr, *options).Run(); }();
   app::StopEal();
   if (!report) return Say(report.error().message()), 1;
   std::printf("%s\n", ToText(*report).c_str());

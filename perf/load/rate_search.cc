@@ -6,18 +6,34 @@ namespace linegate::load {
 namespace {
 
 constexpr double kResolution = 0.01;
-constexpr double kLeastShare = 0.05;  // of what a flood passed
-constexpr double kConfirmStep = 0.98;
+constexpr double kLeastShare = 0.05;     // of what a flood passed
+constexpr double kConfirmStep = 0.02;    // and more each time
+constexpr double kConfirmMargin = 0.97;  // of what a failed confirmation passed
 constexpr double kZeroLossStep = 0.97;
 constexpr int kMostConfirmations = 8;
-constexpr int kMostZeroLossSteps = 8;
+constexpr int kMostZeroLossSteps = 5;
+constexpr double kProbeSeconds = 0.1;
+constexpr double kSlow = 0.85;     // of the median flood
 constexpr double kReached = 0.99;  ///< of the asked rate: the generator kept up
 
 }  // namespace
 
+TrialSummary RateSearch::Flood(double seconds) {
+  const TrialSummary flood = run_(kFlood, seconds);
+  floods_.insert(std::ranges::upper_bound(floods_, flood.received_pps), flood.received_pps);
+  result_.flood_pps = floods_[floods_.size() / 2];
+  result_.flood_best_pps = floods_.back();
+  result_.generator_peak_pps = std::max(result_.generator_peak_pps, flood.offered_pps);
+  return flood;
+}
+
+bool RateSearch::MachineIsSlow() { return Flood(kProbeSeconds).received_pps < kSlow * result_.flood_pps; }
+
 TrialSummary RateSearch::Try(double rate_pps, double seconds, double loss_limit) {
   TrialSummary summary = run_(rate_pps, seconds);
-  for (uint32_t n = 0; n < kRepetitions && summary.loss > loss_limit && summary.disturbed; ++n) {
+  for (uint32_t n = 0; n < kRepetitions && summary.loss > loss_limit; ++n) {
+    if (!summary.disturbed && !MachineIsSlow()) break;
+    rest_();
     ++result_.repeated_trials;
     summary = run_(rate_pps, seconds);
   }
@@ -45,6 +61,8 @@ bool RateSearch::Confirm(double rate_pps) {
   for (int n = 0; n < 3; ++n) {
     result_.confirmations.push_back(Try(rate_pps, limits_.confirm_seconds, limits_.loss));
     losses.push_back(result_.confirmations.back().loss);
+    // Two of three decide.
+    if (std::ranges::count_if(losses, [this](double loss) { return loss > limits_.loss; }) == 2) break;
   }
   std::sort(losses.begin(), losses.end());
   result_.loss = losses[1];
@@ -62,15 +80,19 @@ void RateSearch::FindZeroLoss() {
 
 SearchResult RateSearch::Run() {
   result_ = {};
-  const TrialSummary flood = run_(kFlood, limits_.trial_seconds);
-  result_.generator_peak_pps = flood.offered_pps;
+  floods_.clear();
+  const TrialSummary flood = Flood(limits_.trial_seconds);
   const double ceiling = flood.offered_pps * kReached;
   double rate = std::min(flood.received_pps, ceiling);
   if (rate <= 0) return result_;
   // A flooded device may pass more (full bursts) or less (work for packets it then drops) than a steady one.
   rate = Bisect(0.8 * rate, std::min(1.2 * rate, ceiling));
-  for (int n = 0; n < kMostConfirmations && rate > 0; ++n, rate *= kConfirmStep) {
-    if (!Confirm(rate)) continue;
+  for (int n = 0; n < kMostConfirmations && rate > 0; ++n) {
+    if (!Confirm(rate)) {
+      rate = std::min((1 - kConfirmStep * (n + 1)) * rate,
+                      kConfirmMargin * result_.confirmations.back().received_pps);
+      continue;
+    }
     result_.rate_pps = rate;
     result_.generator_limited = rate > 0.97 * ceiling;
     FindZeroLoss();

@@ -25,6 +25,8 @@ std::string ToJson(const Report& report) {
   json["p999_us"] = Microseconds(report, 0.999);
   json["max_us"] = double(report.loaded.latency.max()) / report.tsc_hz * 1e6;
   json["latency_at_mpps"] = report.loaded.summary.offered_pps / 1e6;
+  json["flood_mpps"] = search.flood_pps / 1e6;
+  json["flood_best_mpps"] = search.flood_best_pps / 1e6;
   json["generator_peak_mpps"] = search.generator_peak_pps / 1e6;
   json["generator_limited"] = search.generator_limited;
   json["repeated_trials"] = search.repeated_trials;
@@ -36,6 +38,8 @@ std::string ToJson(const Report& report) {
     json["curve"].push_back(
         {{"mpps", point.offered_pps / 1e6}, {"p50_us", point.p50_us}, {"p99_us", point.p99_us}});
   }
+  json["measured_seconds"] = report.seconds;
+  json["stalls"] = report.stalls;
   json["own_gap_us"] = report.loaded.own_gap_us;
   json["device_gap_us"] = report.loaded.device_gap_us;
   json["checked_packets"] = report.checked;
@@ -43,22 +47,36 @@ std::string ToJson(const Report& report) {
   return json.dump();
 }
 
+std::string ToText(const TrialResult& trial, double rate_pps) {
+  char text[256];
+  std::snprintf(
+      text, sizeof text,
+      "asked %.3f, offered %.3f, passed %.3f Mpps in %.2f s: loss %.6f; lost %llu, not taken %llu; %u "
+      "stalls, longest turn %.0f us, longest silence %.0f us",
+      rate_pps / 1e6, trial.summary.offered_pps / 1e6, trial.summary.received_pps / 1e6, trial.seconds,
+      trial.summary.loss, static_cast<unsigned long long>(trial.lost),
+      static_cast<unsigned long long>(trial.not_taken), trial.stalls, trial.own_gap_us, trial.device_gap_us);
+  return text;
+}
+
 std::string ToText(const Report& report) {
   char text[512];
   const SearchResult& search = report.search;
   std::snprintf(
       text, sizeof text,
-      "%s\n  %.3f Mpps, loss %.6f, %.0f cycles per packet; zero loss at %.3f Mpps; generator's peak %.3f "
+      "%s\n  %.3f Mpps, loss %.6f, %.0f cycles per packet; zero loss at %.3f Mpps; flooded %.3f (best %.3f) "
+      "of %.3f "
       "Mpps%s\n"
       "  at %.3f Mpps: p50 %.1f us, p99 %.1f us, p99.9 %.1f us, max %.1f us; %llu of %llu checked packets "
-      "bad, %u trials repeated",
+      "bad; %llu stalls in %.1f s, %u trials repeated",
       report.name.c_str(), search.rate_pps / 1e6, search.loss,
       search.rate_pps > 0 ? report.tsc_hz / search.rate_pps : 0, search.zero_loss_pps / 1e6,
-      search.generator_peak_pps / 1e6, search.generator_limited ? " (the generator is the limit)" : "",
+      search.flood_pps / 1e6, search.flood_best_pps / 1e6, search.generator_peak_pps / 1e6,
+      search.generator_limited ? " (the generator is the limit)" : "",
       report.loaded.summary.offered_pps / 1e6, Microseconds(report, 0.5), Microseconds(report, 0.99),
       Microseconds(report, 0.999), double(report.loaded.latency.max()) / report.tsc_hz * 1e6,
       static_cast<unsigned long long>(report.bad), static_cast<unsigned long long>(report.checked),
-      search.repeated_trials);
+      static_cast<unsigned long long>(report.stalls), report.seconds, search.repeated_trials);
   return text;
 }
 

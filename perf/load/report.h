@@ -22,12 +22,16 @@ struct Report {
   TrialResult loaded;  ///< at 80 % of the rate found, or the single trial
   std::vector<CurvePoint> curve;
   double tsc_hz = 0;
+  double seconds = 0;   ///< of all trials, without the stalls
+  uint64_t stalls = 0;  ///< times that a core stood still for longer than a ring lasts
   uint64_t bad = 0;
   uint64_t checked = 0;
 };
 
 /// One line of JSON; names and units as in docs/performance.md.
 std::string ToJson(const Report& report);
+/// One line about one trial.
+std::string ToText(const TrialResult& trial, double rate_pps);
 /// A few lines for people.
 std::string ToText(const Report& report);
 

@@ -7,12 +7,14 @@
 namespace linegate::load {
 namespace {
 
-constexpr std::array<std::pair<Suite, std::string_view>, 5> kSuites = {
+constexpr std::array<std::pair<Suite, std::string_view>, kSuiteCount> kSuites = {
     {{Suite::kSrtpToRtp, "srtp_to_rtp"},
      {Suite::kRtpToSrtp, "rtp_to_srtp"},
      {Suite::kSrtpToSrtp, "srtp_to_srtp"},
      {Suite::kRtpToRtp, "rtp_to_rtp"},
-     {Suite::kStunBinding, "stun_binding"}}};
+     {Suite::kStunBinding, "stun_binding"},
+     {Suite::kTurnChannel, "turn_channel"},
+     {Suite::kTurnPeer, "turn_peer"}}};
 constexpr std::array<std::pair<srtp::Profile, std::string_view>, 3> kProfiles = {
     {{srtp::Profile::kAes128CmHmacSha1_80, "aes_cm_128_hmac_sha1_80"},
      {srtp::Profile::kAeadAes128Gcm, "aead_aes_128_gcm"},
@@ -46,6 +48,7 @@ std::optional<srtp::Profile> ProfileOf(std::string_view name) {
 }
 
 std::string ResultName(const LoadOptions& options, uint32_t workers) {
+  if (!options.name.empty()) return options.name;
   std::string name(SuiteName(options.suite));
   if (SendsSrtp(options.suite) || ReceivesSrtp(options.suite))
     name += "/" + std::string(ProfileName(options.profile));
@@ -61,13 +64,20 @@ std::optional<LoadOptions> ParseLoadOptions(int argc, const char* const* argv, i
   bool mixed = false;
   CLI::App parser(
       "linegate-load: offers a running linegate-dataplane load over memif and measures what comes back");
-  parser.add_option("--config", options.config, "the dataplane's linegate.toml, its realms on memif")
-      ->required();
+  auto* config = parser.add_option("--config", options.config, "the dataplane's linegate.toml");
+  auto* interface = parser.add_option("--interface", options.interface,
+                                      "send on this interface by AF_XDP, instead of the realms' memif ports");
+  parser.add_option("--plan", options.plan, "calls that are set up already, instead of --config")
+      ->excludes(config)
+      ->needs(interface);
+  parser.add_option("--name", options.name, "the result's name");
+  parser.add_option("--loss", options.loss_limit, "greatest fraction of packets that may be lost");
   parser.add_option(
       "--suite", suite,
       "srtp_to_rtp, rtp_to_srtp, srtp_to_srtp, rtp_to_rtp, stun_binding, turn_channel or turn_peer");
   parser.add_option("--profile", profile, "aes_cm_128_hmac_sha1_80, aead_aes_128_gcm or aead_aes_256_gcm");
-  parser.add_option("--calls", options.calls, "calls, visited in random order")->check(CLI::Range(1, 65536));
+  parser.add_option("--calls", options.calls, "calls, visited in random order")
+      ->check(CLI::Range(1, int(kMostCalls)));
   parser.add_option("--payload-bytes", options.payload_bytes, "RTP payload")->check(CLI::Range(24, 1400));
   parser.add_flag("--mixed", mixed, "1 % RTCP and 0.5 % connectivity checks among the media");
   parser.add_option("--core", options.core, "core of the generator");
@@ -75,9 +85,11 @@ std::optional<LoadOptions> ParseLoadOptions(int argc, const char* const* argv, i
   parser.add_option("--confirm-seconds", options.confirm_seconds,
                     "length of each of three confirming trials");
   parser.add_option("--rate", options.rate, "packets per second of one trial, instead of a search");
+  parser.add_flag("--verbose", options.verbose, "a line for each trial");
   parser.add_option("--json", options.json, "append the result to this file, one line");
   try {
     parser.parse(argc, argv);
+    if (options.config.empty() && options.plan.empty()) throw CLI::RequiredError("--config or --plan");
     const auto suite_value = SuiteOf(suite);
     const auto profile_value = ProfileOf(profile);
     if (!suite_value) throw CLI::ValidationError("--suite", "no such suite");

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,9 +19,15 @@ enum class Suite : uint8_t {
   kTurnChannel,  ///< TURN clients send ChannelData, peers hear it as UDP
   kTurnPeer,     ///< the other way round
 };
+inline constexpr size_t kSuiteCount = 7;
+inline constexpr uint32_t kMostCalls = 1 << 17;
 
 struct LoadOptions {
-  std::string config;  ///< the linegate.toml that the dataplane runs with; its realms are memif ports
+  std::string config;  ///< the linegate.toml that the dataplane runs with
+  /// A file of calls that somebody else has set up (perf/peers), instead of `config`: CallPlan::Read.
+  std::string plan;
+  std::string interface;  ///< sends on this kernel interface by AF_XDP; empty: on the memif ports of `config`
+  std::string name;       ///< of the result; empty: ResultName
   Suite suite = Suite::kSrtpToRtp;
   srtp::Profile profile = srtp::Profile::kAes128CmHmacSha1_80;
   uint32_t calls = 4096;
@@ -31,9 +38,11 @@ struct LoadOptions {
   int core = 0;
   double trial_seconds = 1;
   double confirm_seconds = 5;
+  double loss_limit = 1e-4;
   /// Packets per second of one single trial; 0: search for the highest rate.
   double rate = 0;
-  std::string json;  ///< file for one line of JSON; empty: none
+  bool verbose = false;  ///< a line for each trial
+  std::string json;      ///< file for one line of JSON; empty: none
 };
 
 std::string_view SuiteName(Suite suite);

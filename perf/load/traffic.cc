@@ -38,7 +38,7 @@ srtp::MasterKey GeneratorKey(srtp::Profile profile) {
   return key;
 }
 
-Traffic::Traffic(const CallPlan& plan, const LoadOptions& options, const DeviceLink& device,
+Traffic::Traffic(const CallPlan& plan, const LoadOptions& options, const DeviceLink* device,
                  crypto::IpsecMbTransform& transform)
     : plan_(plan), options_(options), device_(device), transform_(transform), order_(plan.calls()) {
   for (size_t i = 0; i < pattern_.size(); ++i) pattern_[i] = PatternByte(i);
@@ -59,6 +59,7 @@ void Traffic::MakeTemplates() {
   for (uint32_t call = 0; call < plan_.calls(); ++call) {
     wire::FrameHeader header;
     header.source_mac = kPeerMac;
+    header.destination_mac = plan_.gateway_mac();
     header.source = plan_.Peer(call, CallPlan::Side::kFirst);
     header.destination = plan_.Gateway(call, CallPlan::Side::kFirst);
     uint8_t* const payload = room.data() + wire::kMaxFrameHeaderBytes;
@@ -112,6 +113,7 @@ void Traffic::FinishSlow(io::Packet& packet, uint8_t* payload, size_t bytes, uin
                          uint16_t component) const {
   wire::FrameHeader header;
   header.source_mac = kPeerMac;
+  header.destination_mac = plan_.gateway_mac();
   header.source = plan_.Peer(call, CallPlan::Side::kFirst);
   header.destination = plan_.Gateway(call, CallPlan::Side::kFirst);
   if (options_.suite == Suite::kStunBinding) header.destination = plan_.stun_listener();
@@ -156,13 +158,13 @@ void Traffic::PrepareBinding(io::Packet& packet, uint32_t call) {
 }
 
 bool Traffic::MakeCheck(drivers::DpdkPort& port, uint32_t call, CallPlan::Side side, io::Packet& out) {
-  if (!port.Allocate(out)) return false;
+  if (device_ == nullptr || !port.Allocate(out)) return false;
   uint8_t transaction[12] = {};
   StoreBe64(transaction + 4, ++transaction_);
   uint8_t* const message = out.data + wire::kMaxFrameHeaderBytes;
   wire::StunMessageWriter writer({message, 256}, wire::StunClass::kRequest, wire::StunMethod::kBinding,
                                  transaction);
-  writer.AddText(wire::StunAttribute::kUsername, device_.UfragOf(call, side) + ":load");
+  writer.AddText(wire::StunAttribute::kUsername, device_->UfragOf(call, side) + ":load");
   writer.AddU32(wire::StunAttribute::kPriority, 1);
   writer.AddU64(wire::StunAttribute::kIceControlling, 77);
   writer.AddFlag(wire::StunAttribute::kUseCandidate);
@@ -171,6 +173,7 @@ bool Traffic::MakeCheck(drivers::DpdkPort& port, uint32_t call, CallPlan::Side s
   const ByteView finished = writer.Finish();
   wire::FrameHeader header;
   header.source_mac = kPeerMac;
+  header.destination_mac = plan_.gateway_mac();
   header.source = plan_.Peer(call, side);
   header.destination = plan_.Gateway(call, side);
   out.data = wire::WriteFrameHeader(message, finished.size(), header);

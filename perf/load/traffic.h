@@ -34,7 +34,8 @@ srtp::MasterKey GeneratorKey(srtp::Profile profile);
 /// keys stay in the first-level cache.
 class Traffic {
  public:
-  Traffic(const CallPlan& plan, const LoadOptions& options, const DeviceLink& device,
+  /// `device`: nullptr where no leg needs connectivity checks.
+  Traffic(const CallPlan& plan, const LoadOptions& options, const DeviceLink* device,
           crypto::IpsecMbTransform& transform);
 
   uint16_t media_port() const { return plan_.port_of(CallPlan::Side::kFirst); }
@@ -65,7 +66,7 @@ class Traffic {
 
   const CallPlan& plan_;
   const LoadOptions options_;
-  const DeviceLink& device_;
+  const DeviceLink* const device_;
   crypto::IpsecMbTransform& transform_;
   crypto::OpensslHmacSha1 hmac_;
   std::unique_ptr<srtp::CryptoContext> context_;

@@ -3,6 +3,7 @@
 
 #include "drivers/net/dpdk_port.h"
 #include "perf/load/checker.h"
+#include "perf/load/device_link.h"
 #include "perf/load/latency.h"
 #include "perf/load/rate_search.h"
 #include "perf/load/traffic.h"
@@ -11,11 +12,14 @@ namespace linegate::load {
 
 struct TrialResult {
   TrialSummary summary;
-  uint64_t offered = 0;    ///< frames given to the port, taken or not
-  uint64_t not_taken = 0;  ///< the ring was full: lost
-  uint64_t received = 0;
-  uint64_t checked = 0;
+  uint64_t offered = 0;  ///< frames given to the port, taken or not
+  uint64_t lost = 0;
+  uint64_t not_taken =
+      0;  ///< of those lost: the ring towards the device was full. Also while a core stood still
+  double seconds = 0;
+  uint64_t checked = 0;  ///< these two also while a core stood still
   uint64_t bad = 0;
+  uint32_t stalls = 0;       ///< what happened around them does not count
   double own_gap_us = 0;     ///< longest turn of the generator's loop
   double device_gap_us = 0;  ///< longest silence of the device while it was being sent to
   LatencyHistogram latency;
@@ -24,34 +28,52 @@ struct TrialResult {
 /// Sends at one rate for some time on one core and listens on it, too.
 ///
 /// Theory of operation. Bursts leave by the TSC; one that is late is sent at once, and the schedule is not stretched, so
-/// that the offered rate is kept over the trial. What the ring does not take is lost, as a NIC would lose it. After the
-/// last burst the ports are drained until nothing has come for a while: loss is exact. A stall of the generator shows as
-/// a long turn of its loop, one of the device as silence on the way back.
+/// that the offered rate is kept. What the ring does not take is lost, as a NIC would lose it.
+///
+/// A virtual machine stalls: several times a second a core stands still for milliseconds, longer than any ring lasts. What
+/// is lost then says nothing about the device. A trial is therefore made of segments. A segment ends when either core
+/// stood still for longer than a ring lasts (a long turn of our loop, or silence on the way back): it counts up to its
+/// last checkpoint before that, the rings are drained, and the next segment begins. Loss at a checkpoint is what our
+/// port did not take and what the device's counters say it dropped or could not send; at the end of a segment without
+/// a stall it is what did not come back. A trial needs its full time without stalls, within three times that; otherwise
+/// it is `disturbed`. Each segment begins with empty rings, which flatters the device by one ring per segment at most.
+///
+/// Within a segment the thread runs before everything else (SCHED_FIFO, where it may); between two it sleeps, so that
+/// nothing starves: the kernel takes a starving task's time by force after a second, 50 ms at once.
+///
+/// Behind a kernel link a trial is one segment of an ordinary thread: the kernel's own threads deliver frames there, its
+/// buffers outlast a stall, and other gateways have no counters for us.
 class TrialRunner {
  public:
   static constexpr uint32_t kRingSlots = 1024;
 
+  /// `device`: nullptr behind a kernel link.
   TrialRunner(drivers::DpdkPort& browser_port, drivers::DpdkPort* phone_port, const CallPlan& plan,
-              Traffic& traffic, Checker& checker);
+              Traffic& traffic, Checker& checker, DeviceLink* device);
   TrialResult Run(double rate_pps, double seconds);
   /// Nominates the path of every browser (again): a leg without a check for 30 s is dead. False: answers are missing.
   bool RefreshConsent();
   double tsc_hz() const { return tsc_hz_; }
 
  private:
+  struct Segment;
+  struct Progress;
+  Segment RunSegment(double rate_pps, double seconds);
   size_t Receive(drivers::DpdkPort& port);
   size_t ReceiveAll();
-  void Drain();
+  /// Until `expected` frames have come since the checker's Reset, or nothing has come for a while.
+  void Drain(uint64_t expected);
   drivers::DpdkPort& PortOf(uint16_t port_id) {
     return port_id == 0 || phone_port_ == nullptr ? browser_port_ : *phone_port_;
   }
-  void SendBurst(TrialResult& result);
+  void SendBurst(Progress& progress);
 
   drivers::DpdkPort& browser_port_;
   drivers::DpdkPort* const phone_port_;
   const CallPlan& plan_;
   Traffic& traffic_;
   Checker& checker_;
+  DeviceLink* const device_;
   double tsc_hz_;
 };
 

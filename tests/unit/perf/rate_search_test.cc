@@ -104,6 +104,24 @@ TEST(RateSearch, DisturbedTrialsAreRepeatedThreeTimesAtMost) {
   EXPECT_EQ(trials % (RateSearch::kRepetitions + 1), 1u) << "the flood, then four trials for each rate";
 }
 
+TEST(RateSearch, ATrialOnASlowMachineIsRepeated) {
+  Device device;
+  uint32_t trials = 0, rests = 0;
+  const SearchResult result = RateSearch(
+                                  {},
+                                  [&](double rate, double seconds) {
+                                    // For five trials in the middle of the search somebody else has half of the core.
+                                    device.capacity = ++trials >= 5 && trials < 10 ? 2.5e6 : 5e6;
+                                    return device.Run(rate, seconds);
+                                  },
+                                  [&] { ++rests; })
+                                  .Run();
+  EXPECT_GE(result.rate_pps, 4.9e6);
+  EXPECT_GT(result.repeated_trials, 0u);
+  EXPECT_EQ(rests, result.repeated_trials);
+  EXPECT_DOUBLE_EQ(result.flood_pps, 5e6);
+}
+
 TEST(RateSearch, TheMedianOfThreeDecides) {
   Device device;
   uint32_t confirmations = 0;

@@ -1,4 +1,4 @@
-// Cycles per lookup of a 20-byte endpoint, in random order, 32 at a time: BM_<Table>Find/<entries>. The index of the flow
+// Cycles per lookup of a 20-byte endpoint, in random order: BM_<Table>Find/<batch>/<key bytes>/<entries>. The index of the flow
 // table beside DPDK's rte_hash (its bulk lookup, too) and std::unordered_map.
 #include <rte_hash.h>
 #include <rte_hash_crc.h>
@@ -143,10 +143,25 @@ void BM_RteHashFindBulk(benchmark::State& state) {
   rte_hash_free(hash);
 }
 
-BENCHMARK(BM_HashIndexFind)->Arg(1024)->Arg(8192)->Arg(131072)->UseManualTime();
-BENCHMARK(BM_UnorderedMapFind)->Arg(1024)->Arg(8192)->Arg(131072)->UseManualTime();
-BENCHMARK(BM_RteHashFind)->Arg(1024)->Arg(8192)->Arg(131072)->UseManualTime();
-BENCHMARK(BM_RteHashFindBulk)->Arg(1024)->Arg(8192)->Arg(131072)->UseManualTime();
+BENCHMARK(BM_HashIndexFind)
+    ->Name("BM_HashIndexFind/32/20")
+    ->Arg(1024)
+    ->Arg(8192)
+    ->Arg(131072)
+    ->UseManualTime();
+BENCHMARK(BM_UnorderedMapFind)
+    ->Name("BM_UnorderedMapFind/32/20")
+    ->Arg(1024)
+    ->Arg(8192)
+    ->Arg(131072)
+    ->UseManualTime();
+BENCHMARK(BM_RteHashFind)->Name("BM_RteHashFind/32/20")->Arg(1024)->Arg(8192)->Arg(131072)->UseManualTime();
+BENCHMARK(BM_RteHashFindBulk)
+    ->Name("BM_RteHashFindBulk/32/20")
+    ->Arg(1024)
+    ->Arg(8192)
+    ->Arg(131072)
+    ->UseManualTime();
 
 }  // namespace
 }  // namespace linegate::bench

@@ -213,11 +213,27 @@ void BM_TurnPeerToChannelData(benchmark::State& state) { Measure(state, &Relayed
 void BM_TurnSendIndicationToPeer(benchmark::State& state) { Measure(state, &Relayed::send_indications); }
 void BM_TurnPeerToDataIndication(benchmark::State& state) { Measure(state, &Relayed::from_permitted_peers); }
 void BM_StunBindingAnswered(benchmark::State& state) { Measure(state, &Relayed::bindings); }
-BENCHMARK(BM_TurnChannelDataToPeer)->Arg(32)->Arg(1024)->Arg(8192)->UseManualTime();
-BENCHMARK(BM_TurnPeerToChannelData)->Arg(32)->Arg(1024)->Arg(8192)->UseManualTime();
-BENCHMARK(BM_TurnSendIndicationToPeer)->Arg(1024)->UseManualTime();
-BENCHMARK(BM_TurnPeerToDataIndication)->Arg(1024)->UseManualTime();
-BENCHMARK(BM_StunBindingAnswered)->Arg(1024)->UseManualTime();
+BENCHMARK(BM_TurnChannelDataToPeer)
+    ->Name("BM_TurnChannelDataToPeer/32/160")
+    ->Arg(32)
+    ->Arg(1024)
+    ->Arg(8192)
+    ->UseManualTime();
+BENCHMARK(BM_TurnPeerToChannelData)
+    ->Name("BM_TurnPeerToChannelData/32/160")
+    ->Arg(32)
+    ->Arg(1024)
+    ->Arg(8192)
+    ->UseManualTime();
+BENCHMARK(BM_TurnSendIndicationToPeer)
+    ->Name("BM_TurnSendIndicationToPeer/32/160")
+    ->Arg(1024)
+    ->UseManualTime();
+BENCHMARK(BM_TurnPeerToDataIndication)
+    ->Name("BM_TurnPeerToDataIndication/32/160")
+    ->Arg(1024)
+    ->UseManualTime();
+BENCHMARK(BM_StunBindingAnswered)->Name("BM_StunBindingAnswered/32/20")->Arg(1024)->UseManualTime();
 
 }  // namespace
 }  // namespace linegate::bench

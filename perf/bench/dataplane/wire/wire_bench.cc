@@ -1,4 +1,4 @@
-// Cycles per packet of the codecs on the media path: BM_<Subject><Action>/<payload bytes>, bursts of 32.
+// Cycles per packet of the codecs on the media path: BM_<Subject><Action>/<batch>/<payload bytes>.
 #include <vector>
 
 #include "dataplane/wire/frame_view.h"
@@ -41,7 +41,7 @@ void BM_FrameParse(benchmark::State& state) {
   }
   section.Report(state);
 }
-BENCHMARK(BM_FrameParse)->Arg(172)->UseManualTime();
+BENCHMARK(BM_FrameParse)->Name("BM_FrameParse/32")->Arg(172)->UseManualTime();
 
 void BM_FrameParseAndVerify(benchmark::State& state) {
   const Frame frame(size_t(state.range(0)));
@@ -57,7 +57,7 @@ void BM_FrameParseAndVerify(benchmark::State& state) {
   }
   section.Report(state);
 }
-BENCHMARK(BM_FrameParseAndVerify)->Arg(172)->Arg(1200)->UseManualTime();
+BENCHMARK(BM_FrameParseAndVerify)->Name("BM_FrameParseAndVerify/32")->Arg(172)->Arg(1200)->UseManualTime();
 
 void BM_FrameWrite(benchmark::State& state) {
   const auto payload_bytes = size_t(state.range(0));
@@ -74,7 +74,7 @@ void BM_FrameWrite(benchmark::State& state) {
   }
   section.Report(state);
 }
-BENCHMARK(BM_FrameWrite)->Arg(172)->Arg(1200)->UseManualTime();
+BENCHMARK(BM_FrameWrite)->Name("BM_FrameWrite/32")->Arg(172)->Arg(1200)->UseManualTime();
 
 void BM_RtpParse(benchmark::State& state) {
   const std::vector<uint8_t> packet(size_t(state.range(0)), 0x80);
@@ -86,7 +86,7 @@ void BM_RtpParse(benchmark::State& state) {
   }
   section.Report(state);
 }
-BENCHMARK(BM_RtpParse)->Arg(172)->UseManualTime();
+BENCHMARK(BM_RtpParse)->Name("BM_RtpParse/32")->Arg(172)->UseManualTime();
 
 /// A whole connectivity check: parse, verify the HMAC, write the signed answer.
 void BM_StunCheckAnswer(benchmark::State& state) {
@@ -118,6 +118,6 @@ void BM_StunCheckAnswer(benchmark::State& state) {
   }
   section.Report(state);
 }
-BENCHMARK(BM_StunCheckAnswer)->UseManualTime();
+BENCHMARK(BM_StunCheckAnswer)->Name("BM_StunCheckAnswer/32/96")->UseManualTime();
 
 }  // namespace

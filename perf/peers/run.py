@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Linegate over AF_XDP beside Debian's rtpengine (user space) and coturn: one generator, one veth link, a core each.
+
+  perf/peers/run.py [--quick] [--build FOLDER] [--calls N,N] [RELAY...]
+
+RELAY: echo, rtpengine, coturn, linegate; default: all. Every relay gets the same frames from linegate-load, which sends and
+receives by AF_XDP on its end of the link. Searched is the highest rate with at most 0.1 % loss, confirmed by the median of
+three trials; then the CPU time per packet is read from the relay's process at a rate that all of them pass. echo is an
+AF_XDP program that only turns frames round: the ceiling of this link. What the kernel does to deliver a frame runs on the
+sender's core, for every relay alike.
+
+Prints a table with the ratios and writes build/perf/peers.json. Root, two idle cores; the packages rtpengine-daemon and
+coturn (scripts/packages.sh perf)."""
+import argparse
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+import link  # noqa: E402
+import relays  # noqa: E402
+import results  # noqa: E402
+
+ROOT = HERE.parents[1]
+RELAY_CORE, LOAD_CORE = 1, 0
+EQUAL_RATE = 50_000
+SRTP = ("srtp_to_rtp", "rtp_to_srtp")
+MAKERS = {"echo": relays.xdp_echo, "rtpengine": relays.rtpengine, "coturn": relays.coturn, "linegate": relays.linegate}
+
+
+def cases(wanted, calls):
+    """-> (relay, suite, calls)"""
+    if "echo" in wanted:
+        yield "echo", "rtp_to_rtp", calls[0]
+    for count in calls:
+        for suite in SRTP:
+            for relay in ("rtpengine", "linegate"):
+                if relay in wanted:
+                    yield relay, suite, count
+    for relay in ("coturn", "linegate"):
+        if relay in wanted:
+            yield relay, "turn_channel", calls[0]
+
+
+def generator(build, relay, suite, name, *more):
+    arguments = [build / "perf/load/linegate-load", "--interface", link.LOAD_DEVICE, "--suite", suite, "--core", LOAD_CORE,
+                 "--name", name, "--loss", "0.001", *relay.arguments, *more]
+    if suite in SRTP:
+        arguments += ["--profile", relays.PROFILE]
+    return link.command(link.LOAD, *arguments)
+
+
+def cpu_per_packet(build, relay, suite, name):
+    """CPU microseconds of the relay's process for each frame that reached it, at EQUAL_RATE."""
+    load = subprocess.Popen(generator(build, relay, suite, name, "--rate", EQUAL_RATE, "--confirm-seconds", "6"),
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        first, deadline = link.received_by_relay(), time.monotonic() + 30
+        while link.received_by_relay() < first + EQUAL_RATE and time.monotonic() < deadline and load.poll() is None:
+            time.sleep(0.05)
+        frames, cpu = link.received_by_relay(), relay.process.cpu_seconds()
+        time.sleep(3)
+        frames, cpu = link.received_by_relay() - frames, relay.process.cpu_seconds() - cpu
+        return cpu * 1e6 / frames if frames > 0 else 0.0
+    finally:
+        load.communicate(timeout=60)
+
+
+def measure(build, relay_name, suite, calls, quick):
+    name = f"{relay_name}/{suite}/calls:{calls}"
+    with tempfile.TemporaryDirectory(prefix="lgperf") as folder, link.up():
+        with MAKERS[relay_name](build, folder, RELAY_CORE, calls, suite) as relay:
+            out = pathlib.Path(folder, "result.json")
+            run = subprocess.run(
+                generator(build, relay, suite, name, "--json", out, "--trial-seconds", "0.5" if quick else "1",
+                          "--confirm-seconds", "1" if quick else "5"), capture_output=True, text=True, timeout=500)
+            if not out.exists():
+                raise RuntimeError(f"{name}: {run.stderr.strip()[-2000:]}")
+            result = json.loads(out.read_text())
+            result["cpu_us_per_packet"] = round(cpu_per_packet(build, relay, suite, name), 3)
+            result["notes"] = run.stderr.strip().splitlines()[-3:]
+            return result
+
+
+def ratios(found):
+    """-> lines that say what the goals of design.md ask"""
+    lines = []
+    for name, result in found.items():
+        relay, _, rest = name.partition("/")
+        ours = found.get("linegate/" + rest)
+        if relay in ("rtpengine", "coturn") and ours and result["mpps"] > 0:
+            cpu = result["cpu_us_per_packet"] / ours["cpu_us_per_packet"] if ours["cpu_us_per_packet"] > 0 else 0
+            lines.append(f"{rest:<28} Linegate : {relay} = {ours['mpps'] / result['mpps']:.1f} in rate, "
+                         f"{cpu:.1f} in CPU time per packet at {EQUAL_RATE / 1e6:g} Mpps")
+    return lines
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--build", default=str(ROOT / "build/release"))
+    parser.add_argument("--calls", default="500,2000")
+    parser.add_argument("relay", nargs="*")
+    options = parser.parse_args(arguments)
+    wanted = options.relay or list(MAKERS)
+    for relay in wanted:
+        if relay not in MAKERS:
+            parser.error(f"no relay '{relay}'")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by the way that takes the link down
+    relays.many_files()
+    found, status = {}, 0
+    for relay, suite, calls in cases(wanted, [int(n) for n in options.calls.split(",")]):
+        try:
+            result = measure(pathlib.Path(options.build).resolve(), relay, suite, calls, options.quick)
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            print(f"{relay}/{suite}/calls:{calls}: {error}", file=sys.stderr)
+            status = 1
+            continue
+        found[result["name"]] = result
+        print(f"{result['name']:<36} {result['mpps']:7.3f} Mpps  loss {result['loss']:.5f}  "
+              f"{result['cpu_us_per_packet']:6.2f} us CPU per packet at {EQUAL_RATE / 1e6:g} Mpps  "
+              f"p99 {result['p99_us']:.0f} us  {result['bad_packets']} bad", flush=True)
+    if not found:
+        return 1
+    document = {"machine": results.machine(), "results": list(found.values())}
+    out = ROOT / "build/perf/peers.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(document, indent=1) + "\n")
+    print("\n".join(ratios(found)))
+    print(f"{document['machine']['cpu']}; written to {out.relative_to(ROOT)}")
+    return status or (1 if any(result["bad_packets"] for result in found.values()) else 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
