@@ -135,7 +135,7 @@ start() {
   pids+=("$device")
   local tries
   for ((tries = 0; tries < 300; ++tries)); do
-    if grep -q 'ready:' "$folder/dataplane.log"; then
+    if grep -qs 'ready:' "$folder/dataplane.log"; then
       first_of_all "$device"
       return 0
     fi

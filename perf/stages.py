@@ -15,16 +15,17 @@ import tempfile
 
 STAGES = (
     ("cipher and HMAC", r"libIPSec_MB|libsrtp2|libnss|libfreebl|CounterMode|GcmCipher|IpsecMb|sha1|aes_|ghash"),
-    ("port I/O", r"memif|mbuf|mempool|DpdkPort|MemifGuard|rte_|TxQueues|common_ring|clock_gettime"),
+    ("port I/O", r"memif|mbuf|mempool|DpdkPort|MemifGuard|rte_|TxQueues|common_ring"),
     ("parse and classify", r"Classify|ParseFrame|UdpChecksum|Checksum|LocalPorts|IpAddress|ClassifyPayload"),
     ("flow lookup", r"FlowTable|HashIndex|Prefetch"),
     ("SRTP numbering and replay", r"SrtpUnprotect|SrtpProtect|Replay|TransmitIndex|PacketIndex"),
-    ("media nodes", r"RtpReceive|MediaForward|RtpHeader|Rtcp|StreamStats|Reflect|Stun|ice_paths|OnAuthenticatedMedia"),
+    ("media nodes", r"RtpReceive|MediaForward|RtpHeader|Rtcp|StreamStats|Reflect|Stun|TurnListener|Relay|ice_paths|OnAuthenticatedMedia"),
     ("write headers and send", r"Transmit|FrameHeader|WriteFrame"),
-    ("worker loop", r"Worker|Turn|RunOnce|SettleBatch|Publish"),
+    ("worker loop", r"clock_gettime|MediaClock|Worker|Turn|RunOnce|SettleBatch|Publish"),
 )
-WORKER = "lg-worker-0"
-LINE = re.compile(r"^\s*([0-9.]+)%\s+(\S+)\s+(\S+)\s+\[.\]\s+(.*)$")
+# perf knows a real-time worker by its process only.
+WORKER = "lg-worker-0,linegate-datapl"
+LINE = re.compile(r"^\s*([0-9.]+)%\s+(\S+)\s+(\S+)\s+\[.\]\s+(.*?)(?:\s+-)*\s*$")
 
 
 def stage_of(library, symbol):

@@ -56,7 +56,9 @@ def up():
         ip("-n", LOAD, "link", "set", LOAD_DEVICE, "up")
         # Nobody answers ARP while the generator owns the interface.
         ip("-n", RELAY, "neigh", "replace", GENERATOR, "lladdr", PEER_MAC, "dev", RELAY_DEVICE, "nud", "permanent")
-        ip("-n", LOAD, "neigh", "replace", PUBLIC, "lladdr", GATEWAY_MAC, "dev", LOAD_DEVICE, "nud", "permanent")
+        ip("-n", LOAD, "route", "add", PRIVATE, "dev", LOAD_DEVICE)
+        for address in (PUBLIC, PRIVATE):
+            ip("-n", LOAD, "neigh", "replace", address, "lladdr", GATEWAY_MAC, "dev", LOAD_DEVICE, "nud", "permanent")
         ip("-n", RELAY, "route", "add", PEERS, "via", GENERATOR)
         ip("-n", LOAD, "route", "add", "local", PEERS, "dev", "lo")  # sockets may have the peers' addresses
         yield

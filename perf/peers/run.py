@@ -12,6 +12,7 @@ sender's core, for every relay alike.
 Prints a table with the ratios and writes build/perf/peers.json. Root, two idle cores; the packages rtpengine-daemon and
 coturn (scripts/packages.sh perf)."""
 import argparse
+import contextlib
 import json
 import pathlib
 import signal
@@ -29,6 +30,8 @@ import results  # noqa: E402
 ROOT = HERE.parents[1]
 RELAY_CORE, LOAD_CORE = 1, 0
 EQUAL_RATE = 50_000
+LOSS = 0.001
+CLIMB_FROM, CLIMB_STEP = 40_000, 1.1
 SRTP = ("srtp_to_rtp", "rtp_to_srtp")
 MAKERS = {"echo": relays.xdp_echo, "rtpengine": relays.rtpengine, "coturn": relays.coturn, "linegate": relays.linegate}
 
@@ -49,7 +52,7 @@ def cases(wanted, calls):
 
 def generator(build, relay, suite, name, *more):
     arguments = [build / "perf/load/linegate-load", "--interface", link.LOAD_DEVICE, "--suite", suite, "--core", LOAD_CORE,
-                 "--name", name, "--loss", "0.001", *relay.arguments, *more]
+                 "--name", name, "--loss", LOSS, *relay.arguments, *more]
     if suite in SRTP:
         arguments += ["--profile", relays.PROFILE]
     return link.command(link.LOAD, *arguments)
@@ -57,34 +60,69 @@ def generator(build, relay, suite, name, *more):
 
 def cpu_per_packet(build, relay, suite, name):
     """CPU microseconds of the relay's process for each frame that reached it, at EQUAL_RATE."""
-    load = subprocess.Popen(generator(build, relay, suite, name, "--rate", EQUAL_RATE, "--confirm-seconds", "6"),
+    offered = subprocess.Popen(generator(build, relay, suite, name, "--rate", EQUAL_RATE, "--confirm-seconds", "6"),
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         first, deadline = link.received_by_relay(), time.monotonic() + 30
-        while link.received_by_relay() < first + EQUAL_RATE and time.monotonic() < deadline and load.poll() is None:
+        while link.received_by_relay() < first + EQUAL_RATE and time.monotonic() < deadline and offered.poll() is None:
             time.sleep(0.05)
         frames, cpu = link.received_by_relay(), relay.process.cpu_seconds()
         time.sleep(3)
         frames, cpu = link.received_by_relay() - frames, relay.process.cpu_seconds() - cpu
-        return cpu * 1e6 / frames if frames > 0 else 0.0
+        return round(cpu * 1e6 / frames, 3) if frames > 0 else 0.0
     finally:
-        load.communicate(timeout=60)
+        offered.communicate(timeout=60)
+
+
+@contextlib.contextmanager
+def fresh(build, relay_name, suite, calls):
+    """-> (folder, relay): the link and one relay on it, set up."""
+    with tempfile.TemporaryDirectory(prefix="lgperf") as folder, link.up():
+        with MAKERS[relay_name](build, folder, RELAY_CORE, calls, suite) as relay:
+            yield folder, relay
+
+
+def load(build, folder, relay, suite, name, *more):
+    """One run of the generator. -> its result"""
+    out = pathlib.Path(folder, "result.json")
+    out.unlink(missing_ok=True)
+    run = subprocess.run(generator(build, relay, suite, name, "--json", out, *more), capture_output=True, text=True, timeout=500)
+    if not out.exists():
+        raise RuntimeError(f"{name}: {run.stderr.strip()[-2000:]}")
+    return json.loads(out.read_text())
+
+
+def search(build, relay_name, suite, calls, quick, name):
+    with fresh(build, relay_name, suite, calls) as (folder, relay):
+        result = load(build, folder, relay, suite, name, "--trial-seconds", "0.5" if quick else "1",
+                      "--confirm-seconds", "1" if quick else "5")
+        result["cpu_us_per_packet"] = cpu_per_packet(build, relay, suite, name)
+        return result
+
+
+def climb(build, relay_name, suite, calls, quick, name):
+    """For a relay that must not be flooded: rtpengine waits for edges and reads 50 datagrams at most for each, so that a
+    socket whose buffer ran full once stays silent for ever. Upwards until it loses; then three trials of a fresh one."""
+    seconds = ("--confirm-seconds", "1.5" if quick else "5")
+    rate, good = CLIMB_FROM, 0.0
+    with fresh(build, relay_name, suite, calls) as (folder, relay):
+        while load(build, folder, relay, suite, name, "--rate", rate, *seconds)["loss"] <= LOSS:
+            good, rate = rate, rate * CLIMB_STEP
+    while good > CLIMB_FROM / 4:
+        with fresh(build, relay_name, suite, calls) as (folder, relay):
+            trials = sorted((load(build, folder, relay, suite, name, "--rate", good, *seconds) for _ in range(3)),
+                            key=lambda trial: trial["loss"])
+            if trials[1]["loss"] <= LOSS:
+                result = dict(trials[1], mpps=good / 1e6, confirmations=[trial["loss"] for trial in trials])
+                result["cpu_us_per_packet"] = cpu_per_packet(build, relay, suite, name)
+                return result
+        good /= CLIMB_STEP
+    raise RuntimeError(f"{name}: no rate passes")
 
 
 def measure(build, relay_name, suite, calls, quick):
     name = f"{relay_name}/{suite}/calls:{calls}"
-    with tempfile.TemporaryDirectory(prefix="lgperf") as folder, link.up():
-        with MAKERS[relay_name](build, folder, RELAY_CORE, calls, suite) as relay:
-            out = pathlib.Path(folder, "result.json")
-            run = subprocess.run(
-                generator(build, relay, suite, name, "--json", out, "--trial-seconds", "0.5" if quick else "1",
-                          "--confirm-seconds", "1" if quick else "5"), capture_output=True, text=True, timeout=500)
-            if not out.exists():
-                raise RuntimeError(f"{name}: {run.stderr.strip()[-2000:]}")
-            result = json.loads(out.read_text())
-            result["cpu_us_per_packet"] = round(cpu_per_packet(build, relay, suite, name), 3)
-            result["notes"] = run.stderr.strip().splitlines()[-3:]
-            return result
+    return (climb if relay_name == "rtpengine" else search)(build, relay_name, suite, calls, quick, name)
 
 
 def ratios(found):
