@@ -43,24 +43,32 @@ class Picture:
 
 
 def nice_top(value):
-    """The next of 1, 2, 5 times a power of ten."""
+    """The next round number."""
     if value <= 0:
         return 1.0
     power = 10 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
+    return next(round(step * power, 9) for step in (1, 2, 3, 5, 10) if step * power >= value)
 
 
-def chart(title, series, x_label, y_label, log_x=False):
+def short(name):
+    """A result's name for a legend."""
+    return name.replace("aes_cm_128_hmac_sha1_80", "AES_CM").replace("aead_aes_128_gcm", "GCM").replace("/workers:1", "")
+
+
+def chart(title, series, x_label, y_label, log_x=False, log_y=False):
     """series: {name: [(x, y)]}"""
     picture = Picture(title)
     xs = [x for points in series.values() for x, _ in points] or [1]
-    top = nice_top(max([y for points in series.values() for _, y in points] or [1]))
+    ys = [y for points in series.values() for _, y in points if y > 0] or [1]
+    top = nice_top(max(ys))
+    bottom = 10 ** math.floor(math.log10(min(ys)))
+    decades = max(1, math.ceil(math.log10(max(ys) / bottom)))
     position = (lambda x: math.log10(max(x, 1))) if log_x else (lambda x: x)
     low, high = (position(min(xs)), position(max(xs))) if log_x else (0, nice_top(max(xs)))
     to_x = lambda x: LEFT + (position(x) - low) / ((high - low) or 1) * (WIDTH - LEFT - RIGHT)
-    to_y = lambda y: HEIGHT - BOTTOM - y / top * (HEIGHT - TOP - BOTTOM)
-    for n in range(6):
-        y = top * n / 5
+    share = (lambda y: math.log10(max(y, bottom) / bottom) / decades) if log_y else (lambda y: y / top)
+    to_y = lambda y: HEIGHT - BOTTOM - share(y) * (HEIGHT - TOP - BOTTOM)
+    for y in [bottom * 10 ** n for n in range(decades + 1)] if log_y else [top * n / 5 for n in range(6)]:
         picture.line(LEFT, to_y(y), WIDTH - RIGHT, to_y(y))
         picture.text(LEFT - 8, to_y(y) + 4, f"{y:g}", "end")
     for x in sorted(set(xs)) if log_x else [high * n / 5 for n in range(6)]:
@@ -70,7 +78,7 @@ def chart(title, series, x_label, y_label, log_x=False):
     for number, (name, points) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
         picture.path([(to_x(x), to_y(y)) for x, y in sorted(points)], colour)
-        picture.text(WIDTH - RIGHT + 14, TOP + 16 + 18 * number, name, colour=colour)
+        picture.text(WIDTH - RIGHT + 14, TOP + 16 + 18 * number, short(name), colour=colour)
     return picture.finish()
 
 
@@ -90,7 +98,7 @@ def latency(document):
         curve = [(point["mpps"], point["p99_us"]) for point in result.get("curve", []) if point["p99_us"] > 0]
         if "/calls:4096/workers:1" in result["name"] and len(curve) > 1:
             series.setdefault(result["name"].split("/calls:")[0], curve)
-    return chart("Latency (p99) against load, 4,096 calls", series, "Mpps", "us")
+    return chart("Latency (p99) against load, 4,096 calls", series, "Mpps", "us", log_y=True)
 
 
 def stages(files):
@@ -102,7 +110,7 @@ def stages(files):
     longest = max([sum(document["stages"].values()) for document in files.values()] or [1])
     for row, (title, document) in enumerate(files.items()):
         x, y = LEFT, TOP + 60 * row + 16
-        picture.text(LEFT, y - 4, f"{title}: {sum(document['stages'].values()):.0f} cycles")
+        picture.text(LEFT, y - 4, f"{short(title)}: {sum(document['stages'].values()):.0f} cycles")
         for name in names:
             width = document["stages"].get(name, 0) / longest * (WIDTH - 2 * LEFT)
             picture.bar(x, y, width, 28, COLOURS[names.index(name) % len(COLOURS)])

@@ -32,7 +32,7 @@ class Pictures(unittest.TestCase):
             self.assertEqual(self.shapes(draw({"results": []}), "circle"), [])
 
     def test_axis_ends_at_a_round_number(self):
-        self.assertEqual([pictures.nice_top(v) for v in (0, 0.3, 1, 3.2, 7, 11)], [1.0, 0.5, 1, 5, 10, 20])
+        self.assertEqual([pictures.nice_top(v) for v in (0, 0.3, 1, 2.2, 3.2, 7, 11)], [1.0, 0.3, 1, 3, 5, 10, 20])
 
 
 if __name__ == "__main__":
