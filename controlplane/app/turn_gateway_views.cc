@@ -164,6 +164,7 @@ Json TurnGateway::CountersJson() const {
   if (tcp_relay_) {
     const net::TurnTcpRelayCounters& tcp = tcp_relay_->counters();
     counters["tcp_listeners_refused"] = tcp.listeners_refused;
+    counters["tcp_accept_errors"] = tcp.accept_errors;
     counters["tcp_peers_accepted"] = tcp.peers_accepted;
     counters["tcp_peers_refused"] = tcp.peers_refused;
     counters["tcp_peers_connected"] = tcp.peers_connected;

@@ -2,7 +2,6 @@
 
 #include <netinet/tcp.h>
 
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <unordered_map>
@@ -10,6 +9,7 @@
 
 #include "controlplane/net/asio_byte_stream.h"
 #include "controlplane/net/asio_endpoint.h"
+#include "controlplane/net/tcp_acceptors.h"
 #include "controlplane/net/tls_server_context.h"
 #include "controlplane/net/turn_stream_connection.h"
 
@@ -22,7 +22,6 @@ using boost::system::error_code;
 using turn::ClientTransport;
 using TlsSocket = asio::ssl::stream<tcp::socket>;
 
-constexpr Duration kAcceptBackoff = std::chrono::milliseconds(100);
 /// What the kernel may hold unsent before it calls the socket full: the queue where packets can be dropped is ours.
 constexpr int kUnsentInKernel_bytes = 32 * 1024;
 
@@ -54,11 +53,11 @@ class TurnStreamServer::Core final : public TurnStreamConnections, public std::e
       : context(runtime.context()),
         options(std::move(server_options)),
         handler(&server_handler),
+        acceptors(std::make_shared<TcpAcceptors>(context, counters.accept_errors)),
         limiter(std::make_shared<SourceLimiter>(options.connections)) {}
 
   Status Load();
   Status Bind(const Endpoint& endpoint, ClientTransport transport);
-  void AcceptNext(size_t index);
   /// Null: over a limit (counted).
   std::shared_ptr<void> Admit(const IpAddress& source);
   void Open(std::unique_ptr<ByteStream> stream, std::shared_ptr<void> admission, ClientTransport transport,
@@ -73,26 +72,20 @@ class TurnStreamServer::Core final : public TurnStreamConnections, public std::e
   void Remove(uint64_t connection, Tell tell) override;
   bool Holds(uint64_t connection) const override { return connections.contains(connection); }
 
-  struct Listener {
-    tcp::acceptor acceptor;
-    ClientTransport transport;
-    Endpoint local;
-    asio::steady_timer pause;  ///< after an accept that failed
-  };
-
   asio::io_context& context;
   const TurnStreamOptions options;
   TurnStreamHandler* handler;  ///< null once the TurnStreamServer is gone
   TurnStreamCounters counters;
   std::shared_ptr<asio::ssl::context> tls;
-  std::vector<Listener> listeners;
+  const std::shared_ptr<TcpAcceptors> acceptors;
+  std::vector<Endpoint> tcp_endpoints, tls_endpoints;
   std::shared_ptr<SourceLimiter> limiter;
   uint64_t last_connection = 0;
   std::unordered_map<uint64_t, std::shared_ptr<TurnStreamConnection>> connections;
   std::unordered_set<std::shared_ptr<TlsOpening>> openings;
 
  private:
-  void OnAccepted(const Listener& listener, tcp::socket socket);
+  void OnAccepted(ClientTransport transport, tcp::socket socket, const Endpoint& remote);
   void StartTls(tcp::socket socket, std::shared_ptr<void> admission, const Endpoint& local,
                 const Endpoint& remote);
   void OnTlsUp(const std::shared_ptr<TlsOpening>& opening, error_code error);
@@ -108,35 +101,13 @@ Status TurnStreamServer::Core::Load() {
 }
 
 Status TurnStreamServer::Core::Bind(const Endpoint& endpoint, ClientTransport transport) {
-  error_code error;
-  tcp::acceptor acceptor(context);
-  const tcp::endpoint local = FromEndpoint(endpoint);
-  acceptor.open(local.protocol(), error);
-  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
-  if (!error && endpoint.address.is_v6()) acceptor.set_option(asio::ip::v6_only(true), error);
-  if (!error) acceptor.bind(local, error);
-  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-  if (error) return Fail("listen on " + endpoint.ToString() + ": " + error.message());
-  const Endpoint bound = ToEndpoint(acceptor.local_endpoint());
-  listeners.push_back({std::move(acceptor), transport, bound, asio::steady_timer(context)});
-  return {};
-}
-
-void TurnStreamServer::Core::AcceptNext(size_t index) {
-  listeners[index].acceptor.async_accept(
-      [core = shared_from_this(), index](error_code error, tcp::socket socket) {
-        if (core->handler == nullptr) return;
-        if (!error) {
-          core->OnAccepted(core->listeners[index], std::move(socket));
-          return core->AcceptNext(index);
-        }
-        ++core->counters.accept_errors;
-        asio::steady_timer& pause = core->listeners[index].pause;
-        pause.expires_after(kAcceptBackoff);
-        pause.async_wait([core, index](error_code cancelled) {
-          if (!cancelled && core->handler != nullptr) core->AcceptNext(index);
-        });
+  const auto bound =
+      acceptors->Listen(endpoint, [this, transport](tcp::socket socket, const Endpoint& remote) {
+        OnAccepted(transport, std::move(socket), remote);
       });
+  if (!bound) return MakeUnexpected(bound.error());
+  (transport == ClientTransport::kTls ? tls_endpoints : tcp_endpoints).push_back(*bound);
+  return {};
 }
 
 std::shared_ptr<void> TurnStreamServer::Core::Admit(const IpAddress& source) {
@@ -149,19 +120,20 @@ std::shared_ptr<void> TurnStreamServer::Core::Admit(const IpAddress& source) {
   return nullptr;
 }
 
-void TurnStreamServer::Core::OnAccepted(const Listener& listener, tcp::socket socket) {
+void TurnStreamServer::Core::OnAccepted(ClientTransport transport, tcp::socket socket,
+                                        const Endpoint& remote) {
+  const auto keep = shared_from_this();
   error_code gone;
-  const tcp::endpoint remote = socket.remote_endpoint(gone), local = socket.local_endpoint(gone);
+  const Endpoint local = ToEndpoint(socket.local_endpoint(gone));
   if (gone) return;
-  auto admission = Admit(ToEndpoint(remote).address);
+  auto admission = Admit(remote.address);
   if (!admission) return;
   ++counters.connections_accepted;
   PrepareSocket(socket);
-  if (listener.transport == ClientTransport::kTls) {
-    return StartTls(std::move(socket), std::move(admission), ToEndpoint(local), ToEndpoint(remote));
-  }
-  Open(std::make_unique<AsioByteStream<tcp::socket>>(std::move(socket)), std::move(admission),
-       listener.transport, ToEndpoint(local), ToEndpoint(remote), MonotonicNow());
+  if (transport == ClientTransport::kTls)
+    return StartTls(std::move(socket), std::move(admission), local, remote);
+  Open(std::make_unique<AsioByteStream<tcp::socket>>(std::move(socket)), std::move(admission), transport,
+       local, remote, MonotonicNow());
 }
 
 void TurnStreamServer::Core::StartTls(tcp::socket socket, std::shared_ptr<void> admission,
@@ -222,11 +194,8 @@ void TurnStreamServer::Core::Remove(uint64_t connection, Tell tell) {
 
 void TurnStreamServer::Core::StopAll() {
   handler = nullptr;
+  acceptors->Stop();
   error_code ignored;
-  for (Listener& listener : listeners) {
-    listener.acceptor.close(ignored);
-    listener.pause.cancel();
-  }
   for (const auto& opening : std::exchange(openings, {})) {
     opening->timer.cancel();
     opening->stream.lowest_layer().close(ignored);
@@ -253,7 +222,7 @@ Result<std::unique_ptr<TurnStreamServer>> TurnStreamServer::Start(Runtime& runti
     if (auto bound = core->Bind(endpoint, ClientTransport::kTls); !bound)
       return MakeUnexpected(std::move(bound).error());
   }
-  for (size_t i = 0; i < core->listeners.size(); ++i) core->AcceptNext(i);
+  core->acceptors->Start();
   return std::unique_ptr<TurnStreamServer>(new TurnStreamServer(std::move(core)));
 }
 
@@ -298,20 +267,7 @@ size_t TurnStreamServer::connection_count() const {
   return core_->connections.size() + core_->openings.size();
 }
 
-std::vector<Endpoint> TurnStreamServer::tcp_endpoints() const {
-  std::vector<Endpoint> endpoints;
-  for (const Core::Listener& listener : core_->listeners) {
-    if (listener.transport == ClientTransport::kTcp) endpoints.push_back(listener.local);
-  }
-  return endpoints;
-}
-
-std::vector<Endpoint> TurnStreamServer::tls_endpoints() const {
-  std::vector<Endpoint> endpoints;
-  for (const Core::Listener& listener : core_->listeners) {
-    if (listener.transport == ClientTransport::kTls) endpoints.push_back(listener.local);
-  }
-  return endpoints;
-}
+std::vector<Endpoint> TurnStreamServer::tcp_endpoints() const { return core_->tcp_endpoints; }
+std::vector<Endpoint> TurnStreamServer::tls_endpoints() const { return core_->tls_endpoints; }
 
 }  // namespace linegate::net

@@ -10,6 +10,7 @@
 #include "controlplane/net/asio_byte_stream.h"
 #include "controlplane/net/asio_endpoint.h"
 #include "controlplane/net/stream_splice.h"
+#include "controlplane/net/tcp_acceptors.h"
 
 namespace linegate::net {
 namespace {
@@ -22,7 +23,6 @@ using turn::Outcome;
 using turn::TcpConnectionId;
 
 constexpr int kBacklog = 16;
-constexpr Duration kAcceptBackoff = std::chrono::milliseconds(100);
 /// Linux gives up a connection attempt after two minutes; a client has long lost patience (RFC 6062 section 5.2: 30 s).
 constexpr Duration kConnectTimeout = std::chrono::seconds(30);
 /// For the other direction of a bound pair, once one has ended.
@@ -43,13 +43,6 @@ error_code BindShared(Socket& socket, const Endpoint& local) {
   return error;
 }
 
-struct Listener {
-  explicit Listener(asio::io_context& context) : acceptor(context), pause(context) {}
-  tcp::acceptor acceptor;
-  asio::steady_timer pause;
-  bool closed = false;
-};
-
 struct Connection {
   explicit Connection(asio::io_context& context) : timer(context) {}
   asio::steady_timer timer;
@@ -69,7 +62,6 @@ class TurnTcpRelay::Core : public std::enable_shared_from_this<Core> {
   void Connect(TcpConnectionId id, const Endpoint& local, const Endpoint& peer);
   void Bind(TcpConnectionId id, std::unique_ptr<ByteStream> client, std::vector<uint8_t> unread,
             std::shared_ptr<void> admission);
-  void AcceptNext(AllocationId allocation, const std::shared_ptr<Listener>& listener);
   /// Takes a peer's established connection.
   void Keep(TcpConnectionId id, tcp::socket socket);
   void Lose(TcpConnectionId id);
@@ -78,11 +70,11 @@ class TurnTcpRelay::Core : public std::enable_shared_from_this<Core> {
   asio::io_context& context;
   TurnTcpRelayHandler* handler;  ///< null once the TurnTcpRelay is gone
   TurnTcpRelayCounters counters;
-  std::unordered_map<AllocationId, std::shared_ptr<Listener>> listeners;
+  std::unordered_map<AllocationId, std::shared_ptr<TcpAcceptors>> listeners;
   std::unordered_map<TcpConnectionId, std::shared_ptr<Connection>> connections;
 
  private:
-  void OnAccepted(AllocationId allocation, tcp::socket socket);
+  void OnAccepted(AllocationId allocation, tcp::socket socket, const Endpoint& peer);
   void OnConnected(TcpConnectionId id, error_code error);
 };
 
@@ -94,39 +86,25 @@ void TurnTcpRelay::Core::Report(std::function<void(TurnTcpRelayHandler&)> report
 }
 
 void TurnTcpRelay::Core::Open(AllocationId allocation, const Endpoint& local) {
-  const auto listener = std::make_shared<Listener>(context);
-  error_code error = BindShared(listener->acceptor, local);
-  if (!error) listener->acceptor.listen(kBacklog, error);
-  if (error) ++counters.listeners_refused;
-  if (!error) {
-    listeners[allocation] = listener;
-    AcceptNext(allocation, listener);
+  tcp::acceptor acceptor(context);
+  error_code error = BindShared(acceptor, local);
+  if (!error) acceptor.listen(kBacklog, error);
+  if (error) {
+    ++counters.listeners_refused;
+  } else {
+    auto& listener = listeners[allocation];
+    listener = std::make_shared<TcpAcceptors>(context, counters.accept_errors);
+    listener->Add(std::move(acceptor), [this, allocation](tcp::socket socket, const Endpoint& peer) {
+      OnAccepted(allocation, std::move(socket), peer);
+    });
+    listener->Start();
   }
   const Outcome outcome = error ? Outcome::kRefused : Outcome::kDone;
   Report([allocation, outcome](TurnTcpRelayHandler& to) { to.OnTcpRelayOpened(allocation, outcome); });
 }
 
-void TurnTcpRelay::Core::AcceptNext(AllocationId allocation, const std::shared_ptr<Listener>& listener) {
-  listener->acceptor.async_accept(
-      [core = shared_from_this(), allocation, listener](error_code error, tcp::socket socket) {
-        if (core->handler == nullptr || listener->closed) return;
-        if (!error) {
-          core->OnAccepted(allocation, std::move(socket));
-          if (!listener->closed) core->AcceptNext(allocation, listener);
-          return;
-        }
-        listener->pause.expires_after(kAcceptBackoff);
-        listener->pause.async_wait([core, allocation, listener](error_code cancelled) {
-          if (!cancelled && core->handler != nullptr && !listener->closed)
-            core->AcceptNext(allocation, listener);
-        });
-      });
-}
-
-void TurnTcpRelay::Core::OnAccepted(AllocationId allocation, tcp::socket socket) {
-  error_code gone;
-  const Endpoint peer = ToEndpoint(socket.remote_endpoint(gone));
-  if (gone) return;
+void TurnTcpRelay::Core::OnAccepted(AllocationId allocation, tcp::socket socket, const Endpoint& peer) {
+  const auto keep = shared_from_this();
   const auto id =
       connections.size() < kMaxConnections ? handler->OnTcpPeerAccepted(allocation, peer) : std::nullopt;
   if (!id) {
@@ -226,12 +204,7 @@ TurnTcpRelay::TurnTcpRelay(Runtime& runtime, TurnTcpRelayHandler& handler)
 
 TurnTcpRelay::~TurnTcpRelay() {
   core_->handler = nullptr;
-  for (auto& [allocation, listener] : core_->listeners) {
-    error_code ignored;
-    listener->closed = true;
-    listener->acceptor.close(ignored);
-    listener->pause.cancel();
-  }
+  for (auto& [allocation, listener] : core_->listeners) listener->Stop();
   for (auto& [id, connection] : std::exchange(core_->connections, {})) {
     error_code ignored;
     connection->timer.cancel();
@@ -244,10 +217,7 @@ void TurnTcpRelay::Open(AllocationId allocation, const Endpoint& local) { core_-
 void TurnTcpRelay::Close(AllocationId allocation) {
   const auto found = core_->listeners.find(allocation);
   if (found == core_->listeners.end()) return;
-  error_code ignored;
-  found->second->closed = true;
-  found->second->acceptor.close(ignored);
-  found->second->pause.cancel();
+  found->second->Stop();
   core_->listeners.erase(found);
 }
 

@@ -28,6 +28,7 @@ class TurnTcpRelayHandler {
 
 struct TurnTcpRelayCounters {
   uint64_t listeners_refused = 0;  ///< the relayed address could not be bound
+  uint64_t accept_errors = 0;
   uint64_t peers_accepted = 0;
   uint64_t peers_refused = 0;  ///< no permission, or over the limit
   uint64_t peers_connected = 0;

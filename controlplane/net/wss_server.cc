@@ -6,7 +6,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -23,6 +22,7 @@
 #include "controlplane/net/asio_byte_stream.h"
 #include "controlplane/net/asio_endpoint.h"
 #include "controlplane/net/http_response.h"
+#include "controlplane/net/tcp_acceptors.h"
 #include "controlplane/net/tls_server_context.h"
 #include "controlplane/net/turn_stream_session.h"
 #include "controlplane/net/wss_admission.h"
@@ -42,7 +42,6 @@ using boost::system::error_code;
 using Request = http::request<http::empty_body>;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
-constexpr Duration kAcceptBackoff = std::chrono::milliseconds(100);
 /// Enough for a browser's request or a TURN message.
 constexpr size_t kFirstBytes = 2048;
 /// A reader of files slower than this is cut.
@@ -67,12 +66,12 @@ class WssServer::Core : public std::enable_shared_from_this<Core> {
       : context(runtime.context()),
         options(std::move(server_options)),
         handler(&server_handler),
+        acceptors(std::make_shared<TcpAcceptors>(context, counters.accept_errors)),
         connection_limiter(options.connections),
         flow_limiter(options.flows) {}
 
   Status Load();
   Status Bind(const Endpoint& endpoint);
-  void AcceptAll();
   void StopAccepting();
 
   asio::io_context& context;
@@ -81,7 +80,7 @@ class WssServer::Core : public std::enable_shared_from_this<Core> {
   WssCounters counters;
   std::shared_ptr<asio::ssl::context> tls;
   std::shared_ptr<const StaticSite> site;
-  std::vector<tcp::acceptor> acceptors;
+  const std::shared_ptr<TcpAcceptors> acceptors;
   std::vector<Endpoint> endpoints;
   SourceLimiter connection_limiter;
   SourceLimiter flow_limiter;
@@ -91,7 +90,6 @@ class WssServer::Core : public std::enable_shared_from_this<Core> {
   std::unordered_map<sip::FlowToken, Connection*> flows;
 
  private:
-  static awaitable<void> AcceptLoop(std::shared_ptr<Core> core, size_t acceptor);
   void Admit(tcp::socket socket, const Endpoint& source);
 };
 
@@ -479,45 +477,16 @@ Status WssServer::Core::Load() {
 }
 
 Status WssServer::Core::Bind(const Endpoint& endpoint) {
-  error_code error;
-  tcp::acceptor acceptor(context);
-  const tcp::endpoint local = FromEndpoint(endpoint);
-  acceptor.open(local.protocol(), error);
-  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
-  if (!error && endpoint.address.is_v6()) acceptor.set_option(asio::ip::v6_only(true), error);
-  if (!error) acceptor.bind(local, error);
-  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-  if (error) return Fail("listen on " + endpoint.ToString() + ": " + error.message());
-  endpoints.push_back(ToEndpoint(acceptor.local_endpoint()));
-  acceptors.push_back(std::move(acceptor));
+  const auto bound = acceptors->Listen(
+      endpoint, [this](tcp::socket socket, const Endpoint& source) { Admit(std::move(socket), source); });
+  if (!bound) return MakeUnexpected(bound.error());
+  endpoints.push_back(*bound);
   return {};
-}
-
-void WssServer::Core::AcceptAll() {
-  for (size_t i = 0; i < acceptors.size(); ++i) {
-    asio::co_spawn(context, AcceptLoop(shared_from_this(), i), asio::detached);
-  }
 }
 
 void WssServer::Core::StopAccepting() {
   draining = true;
-  error_code ignored;
-  for (auto& acceptor : acceptors) acceptor.close(ignored);
-}
-
-awaitable<void> WssServer::Core::AcceptLoop(std::shared_ptr<Core> core, size_t acceptor) {
-  while (!core->draining) {
-    tcp::endpoint peer;
-    auto [error, socket] = co_await core->acceptors[acceptor].async_accept(peer, kAsTuple);
-    if (core->draining) break;
-    if (!error) {
-      core->Admit(std::move(socket), ToEndpoint(peer));
-      continue;
-    }
-    ++core->counters.accept_errors;
-    asio::steady_timer pause(core->context, kAcceptBackoff);
-    [[maybe_unused]] auto [ignored] = co_await pause.async_wait(kAsTuple);
-  }
+  acceptors->Stop();
 }
 
 void WssServer::Core::Admit(tcp::socket socket, const Endpoint& source) {
@@ -549,7 +518,7 @@ Result<std::unique_ptr<WssServer>> WssServer::Start(Runtime& runtime, WssOptions
   for (const Endpoint& endpoint : core->options.listen) {
     if (auto bound = core->Bind(endpoint); !bound) return MakeUnexpected(std::move(bound).error());
   }
-  core->AcceptAll();
+  core->acceptors->Start();
   return std::unique_ptr<WssServer>(new WssServer(std::move(core)));
 }
 
