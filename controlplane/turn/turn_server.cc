@@ -131,8 +131,18 @@ void TurnServer::Challenge(const Request& request, uint16_t code) {
   Send(request.requester.client, answer.Finish(crypto_));
 }
 
+/// Whose credential a request may go on with although its name has run out, or its token is not shown again: that of its
+/// 5-tuple's allocation, or of the one whose peer it binds (RFC 6062 section 5.4). nullptr: nobody's.
+const Credential* TurnServer::KnownCredential(const Request& request) const {
+  if (request.allocation != nullptr) return &request.allocation->credential;
+  if (request.message.method() != StunMethod::kConnectionBind) return nullptr;
+  const auto id = request.message.FindU32(StunAttribute::kConnectionId);
+  const TcpConnection* connection = id ? tcp_connections_.Find(TcpConnectionId(*id)) : nullptr;
+  return connection != nullptr ? &allocations_.Find(connection->allocation)->credential : nullptr;
+}
+
 bool TurnServer::Authenticate(Request& request) {
-  const Credential* known = request.allocation != nullptr ? &request.allocation->credential : nullptr;
+  const Credential* known = KnownCredential(request);
   auto result = authenticator_.Check(request.time, request.requester.client, request.message, known);
   switch (result.verdict) {
     case Authenticator::Verdict::kProved:

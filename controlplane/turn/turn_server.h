@@ -83,6 +83,7 @@ class TurnServer final : public TurnService {
   using Pool = RelayPortPool;
 
   // turn_server.cc
+  const Credential* KnownCredential(const Request& request) const;
   bool Authenticate(Request& request);
   void Refuse(const Request& request, uint16_t code);
   void RefuseRequester(const Requester& requester, uint16_t code);

@@ -64,6 +64,7 @@ def _():
             # Each names the other's public relayed address: looped inside, never through the translator.
             uclient("-y", "-c", server=PUBLIC, peer=OUTSIDE, where="out")
             uclient("-t", "-S", "-c", server=PUBLIC, peer=OUTSIDE, where="out")
+            uclient("-T", server=PUBLIC, peer=OUTSIDE, where="out")
         finally:
             peer.kill()
             peer.wait()

@@ -17,6 +17,7 @@ CLOCK_SKEW_S = 5
 
 plain("oauth_udp", "OAuth tokens, UDP", "-J", "-c", credentials=(), config="optional")
 plain("oauth_tcp", "OAuth tokens, TCP, Send and Data indications", "-J", "-t", "-s", "-c", credentials=(), config="optional")
+plain("oauth_tcp_relay", "OAuth tokens, relayed TCP", "-J", "-T", credentials=(), config="optional")
 plain("oauth_tls", "OAuth tokens, TLS, ten clients", "-J", "-t", "-S", "-c", "-m", 10, credentials=(), clients=10, config="optional")
 
 

@@ -254,6 +254,7 @@ class TurnOauth : public testing::Test {
   static TurnConfig Config() {
     TurnConfig config = TurnBench::Config();
     config.oauth_server_name = "turn.example";
+    config.tcp_relay = true;
     config.oauth_keys = {{"north", SecretBytes<32>(std::vector<uint8_t>(32, 0x5a))},
                          {"union", SecretBytes<32>(std::vector<uint8_t>(16, 0x5b))}};
     return config;
@@ -334,6 +335,36 @@ TEST_F(TurnOauth, TakesTheFirstSixteenBytesOfATokensKeyAndNoFewer) {
   EXPECT_EQ(allocate(16, 1), 0);
   EXPECT_TRUE(bench_.last_answer().VerifyIntegrity(bench_.crypto.hmac_sha1(), *bench_.key));
   EXPECT_EQ(bench_.Permit(kClient, {"198.51.100.1"}), 0);
+}
+
+/// On a connection of its own, and its client shows the token only with Allocate and Refresh.
+TEST_F(TurnOauth, ConnectionBindGoesOnWithTheTokenOfItsAllocation) {
+  const TurnClient control = TurnBench::Client(1, ClientTransport::kTcp);
+  const auto good = Token(bench_.time().unix_s, 1000);
+  bench_.user = "north";
+  bench_.key = mac_key_;
+  ASSERT_EQ(bench_.Code(control, StunMethod::kAllocate,
+                        [&](wire::StunMessageWriter& w) {
+                          w.AddU32(StunAttribute::kRequestedTransport, 6u << 24);
+                          w.AddBytes(StunAttribute::kAccessToken, good);
+                        }),
+            0);
+  bench_.Ask(control, StunMethod::kConnect, [](wire::StunMessageWriter& w) {
+    w.AddXorAddress(StunAttribute::kXorPeerAddress, *Endpoint::Parse("198.51.100.1:80"));
+  });
+  const auto id = std::get<ConnectTcpPeer>(*bench_.server().PollOutput()).connection;
+  bench_.server().HandleTcpPeerConnected(bench_.now(), id, Outcome::kDone);
+  bench_.Settle();
+  const auto bind = [&](int client, uint32_t connection) {
+    return bench_.Code(
+        TurnBench::Client(client, ClientTransport::kTcp), StunMethod::kConnectionBind,
+        [&](wire::StunMessageWriter& w) { w.AddU32(StunAttribute::kConnectionId, connection); });
+  };
+  EXPECT_EQ(bind(2, id.value() + 1), 401);  // nobody's connection vouches for nothing
+  bench_.key = std::vector<uint8_t>(20, 1);
+  EXPECT_EQ(bind(3, id.value()), 401);
+  bench_.key = mac_key_;
+  EXPECT_EQ(bind(4, id.value()), 0);
 }
 
 TEST_F(TurnOauth, APasswordIsNoTokenNorATokenAPassword) {
