@@ -144,8 +144,10 @@ export const turnCases = [
   { name: 'page_relay_only', title: 'the page itself, told to use a relay only', limitMs, run: pageThroughRelay },
   { name: 'page_credentials', title: 'the page gets its relay credentials from the gateway, and new ones when they end', limitMs, run: pageCredentials },
   { name: 'symmetric_nats', title: 'two browsers behind symmetric NATs find the relay', limitMs: 25000, run: (tools) =>
-    betweenNats(tools, { iceServers: [{ urls: 'stun:10.90.1.1:3478' }, { urls: ways.udp, ...account }] }, (seen) =>
-      require(seen.every((end) => end.local === 'relay' || end.remote === 'relay'), 'a pair without a relay was selected')) },
+    betweenNats(tools, { iceServers: [{ urls: 'stun:10.90.1.1:3478' }, { urls: ways.udp, ...account }] }, (seen) => {
+      require(seen.every((end) => end.reflexive > 0), 'STUN told a browser no address of its own');
+      require(seen.every((end) => end.local === 'relay' || end.remote === 'relay'), 'a pair without a relay was selected');
+    }) },
   { name: 'relay_to_relay', title: 'two browsers behind symmetric NATs, relay to relay', limitMs: 25000, run: (tools) =>
     betweenNats(tools, through('udp'), (seen) =>
       require(seen.every((end) => end.local === 'relay' && end.remote === 'relay'), 'a relay at both ends was asked for')) },

@@ -43,6 +43,7 @@
       return {
         at_ms: inbound.timestamp ?? performance.now(), received: inbound.packetsReceived ?? 0, lost: inbound.packetsLost ?? 0,
         energy: inbound.totalAudioEnergy ?? 0, sent: outbound.packetsSent ?? 0, local: local.candidateType, remote: remote.candidateType,
+        reflexive: reports.filter((report) => report.type === 'local-candidate' && report.candidateType === 'srflx').length,
         relay_protocol: local.relayProtocol, local_address: `${local.address}:${local.port}`, remote_address: `${remote.address}:${remote.port}` };
     },
   };
