@@ -96,6 +96,19 @@ int Release(const settings::DataplaneSettings& settings) {
   return released ? 0 : FailWith(released.error());
 }
 
+/// One list for each interface, which is port 0, 1, ... of testpmd.
+int PrintFlowRules(const settings::DataplaneSettings& settings, drivers::NicFamily family) {
+  uint16_t port = 0;
+  for (const std::string& interface : settings::InterfacesOf(settings)) {
+    const auto rules =
+        drivers::MakeSteeringRules(family, SteeredPortsOf(settings, interface), settings.workers);
+    if (!rules) return FailWith(rules.error());
+    for (const drivers::SteeringRule& rule : *rules) std::printf("%s\n", rule.ToString(port).c_str());
+    ++port;
+  }
+  return 0;
+}
+
 int Main(int argc, char** argv) {
   int exit_status = 0;
   const auto options = ParseOptions(argc, argv, exit_status);
@@ -107,6 +120,8 @@ int Main(int argc, char** argv) {
     case Action::kCheckConfig:
       std::printf("%s: the dataplane's sections are good\n", options->config.c_str());
       return 0;
+    case Action::kPrintFlowRules:
+      return PrintFlowRules(*settings, options->nic_family);
     case Action::kRelease:
       return Release(*settings);
     case Action::kRun:

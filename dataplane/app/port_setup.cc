@@ -27,6 +27,28 @@ std::vector<drivers::UdpPortClaim> ClaimsOf(const settings::DataplaneSettings& s
   return claims;
 }
 
+std::vector<drivers::SteeredPorts> SteeredPortsOf(const settings::DataplaneSettings& settings,
+                                                  const std::string& interface) {
+  std::vector<drivers::SteeredPorts> steered;
+  const auto add = [&](const IpAddress& address, const settings::PortRange& ports,
+                       std::optional<uint16_t> queue) {
+    if (!ports.empty()) steered.push_back({{address, ports.first, ports.last}, queue});
+  };
+  for (const settings::Realm& realm : settings.realms) {
+    if (realm.interface != interface) continue;
+    for (const IpAddress& address : realm.addresses) {
+      for (uint16_t port : settings::ListenerPortsOf(realm)) add(address, {port, port}, std::nullopt);
+      for (uint16_t worker = 0; worker < settings.workers; ++worker) {
+        const auto webrtc_port = uint16_t(realm.webrtc_port + worker);
+        if (realm.webrtc_port != 0) add(address, {webrtc_port, webrtc_port}, worker);
+        for (const settings::PortRange& range : {realm.rtp_ports, realm.relay_ports})
+          add(address, settings::RtpShareOf(range, worker, settings.workers), worker);
+      }
+    }
+  }
+  return steered;
+}
+
 size_t NetworkMegabytes(const settings::DataplaneSettings& settings) {
   return drivers::DpdkPool::MegabytesFor(settings::InterfacesOf(settings).size() * settings.workers);
 }

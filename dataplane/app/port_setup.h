@@ -7,6 +7,7 @@
 #include "dataplane/io/packet_port.h"
 #include "dataplane/settings/settings.h"
 #include "drivers/net/dpdk_pool.h"
+#include "drivers/net/steering_rules.h"
 #include "drivers/net/vlan_port.h"
 #include "drivers/net/xdp/reserved_ports.h"
 #include "drivers/net/xdp/udp_port_claim.h"
@@ -17,6 +18,10 @@ namespace linegate::app {
 /// The UDP ports that the realms on `interface` take from the kernel.
 std::vector<drivers::UdpPortClaim> ClaimsOf(const settings::DataplaneSettings& settings,
                                             const std::string& interface);
+
+/// The same ports and the receive queue each belongs on (worker i serves queue i); listeners belong on all.
+std::vector<drivers::SteeredPorts> SteeredPortsOf(const settings::DataplaneSettings& settings,
+                                                  const std::string& interface);
 
 /// Memory that StartEal must provide for NetworkPorts, in MiB.
 size_t NetworkMegabytes(const settings::DataplaneSettings& settings);

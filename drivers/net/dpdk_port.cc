@@ -12,6 +12,7 @@
 #include <cstring>
 #include <utility>
 
+#include "dataplane/base/check.h"
 #include "drivers/net/memif_guard.h"
 #include "drivers/net/unfinished_checksum.h"
 
@@ -122,6 +123,16 @@ Status DpdkPort::Start(const std::string& arguments) {
     return fail("read the MAC address", error);
   std::memcpy(mac_.bytes.data(), address.addr_bytes, mac_.bytes.size());
   if (int error = rte_eth_dev_start(ethdev_); error != 0) return fail("start", error);
+  started_ = true;
+  return {};
+}
+
+Status DpdkPort::Reconnect() {
+  LG_ASSERT(kind_ == Kind::kMemif);
+  if (started_) rte_eth_dev_stop(ethdev_);
+  const int error = rte_eth_dev_start(ethdev_);
+  started_ = error == 0;
+  if (!started_) return Fail("port " + device_name_ + ": nobody listens");
   return {};
 }
 
@@ -141,12 +152,14 @@ DpdkPort::~DpdkPort() {
 
 uint16_t DpdkPort::ReceiveMbufs(rte_mbuf** mbufs, uint16_t wanted) {
   if (kind_ != Kind::kMemif) return rte_eth_rx_burst(ethdev_, 0, mbufs, wanted);
+  if (!started_) return 0;
   const MemifGuard guard(ethdev_);
   return rte_eth_rx_burst(ethdev_, 0, mbufs, wanted);
 }
 
 uint16_t DpdkPort::SendMbufs(rte_mbuf** mbufs, uint16_t count) {
   if (kind_ != Kind::kMemif) return rte_eth_tx_burst(ethdev_, 0, mbufs, count);
+  if (!started_) return 0;
   const MemifGuard guard(ethdev_);
   return rte_eth_tx_burst(ethdev_, 0, mbufs, count);
 }

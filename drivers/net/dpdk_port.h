@@ -73,6 +73,9 @@ class DpdkPort final : public io::PacketPort {
 
   /// Of a memif port: a peer is connected. Others are always up.
   bool link_up() const;
+  /// Of a memif client whose link is down: connects anew, which it never does by itself. Errors: nobody listens (yet); until
+  /// a later call succeeds, Receive and Send find nothing.
+  Status Reconnect();
 
  private:
   enum class Kind : uint8_t { kAfXdp, kPcap, kMemif };
@@ -88,6 +91,7 @@ class DpdkPort final : public io::PacketPort {
   const std::string device_name_;
   const Kind kind_;
   uint16_t ethdev_ = UINT16_MAX;  ///< DPDK's number; UINT16_MAX: not created
+  bool started_ = false;
   MacAddress mac_;
   io::PortStats stats_;
 };

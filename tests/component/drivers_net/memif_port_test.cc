@@ -27,6 +27,7 @@ namespace {
 
 constexpr char kSocketVariable[] = "LINEGATE_TEST_MEMIF_SOCKET";
 constexpr char kFloodVariable[] = "LINEGATE_TEST_MEMIF_FLOOD";
+constexpr char kReturnVariable[] = "LINEGATE_TEST_MEMIF_RETURN";
 constexpr uint8_t kHello = 0x11;
 constexpr uint8_t kQuestion = 0x22;
 constexpr uint8_t kGoodBye = 0xff;
@@ -50,6 +51,9 @@ class Station {
     LG_FATAL(app::StartEal(settings::HugepageMode::kOff, DpdkPool::MegabytesFor(1)));
     LG_FATAL(app::RegisterWorkerThread());
     pool_ = std::make_unique<DpdkPool>(*DpdkPool::Create(kBuffers));
+    Open(socket, role);
+  }
+  void Open(const std::string& socket, MemifDevice::Role role) {
     auto opened = DpdkPort::Open(*pool_, 0, MemifDevice{.socket = socket, .id = 0, .role = role});
     LG_FATAL(opened);
     port = *std::move(opened);
@@ -89,6 +93,22 @@ class Station {
   }
 }
 
+/// Says hello, and once more when the server has come back.
+void SayHelloTwice(Station& station) {
+  ASSERT_TRUE(station.Send(kHello, 60));
+  ASSERT_TRUE(Eventually([&] { return !station.port->link_up(); }));
+  ASSERT_TRUE(Eventually([&] {
+    Burst none;
+    EXPECT_EQ(station.port->Receive(none), 0u);
+    return bool(station.port->Reconnect());
+  }));
+  ASSERT_TRUE(Eventually([&] { return station.port->link_up(); }));
+  Burst none;
+  ASSERT_EQ(station.port->Receive(none), 0u);
+  ASSERT_TRUE(station.Send(kHello, 60));
+  EXPECT_THAT(station.Receive(), ::testing::ElementsAre(kGoodBye));
+}
+
 /// Says hello, answers one question, and waits for the good-bye. Run as such it has nothing to do.
 TEST(MemifPeer, IsTheProcessOnTheOtherSide) {
   const char* const socket = std::getenv(kSocketVariable);
@@ -99,6 +119,7 @@ TEST(MemifPeer, IsTheProcessOnTheOtherSide) {
   // Looking for packets is what gives the server buffers to send into.
   Burst none;
   ASSERT_EQ(station.port->Receive(none), 0u);
+  if (std::getenv(kReturnVariable) != nullptr) return SayHelloTwice(station);
   ASSERT_TRUE(station.Send(kHello, 60));
   const auto question = station.Receive();
   ASSERT_FALSE(question.empty());
@@ -118,9 +139,9 @@ class MemifPortTest : public ::testing::Test {
     EXPECT_EQ(station_->free_count(), kBuffers) << "buffers leaked";
   }
   static DpdkPort& port() { return *station_->port; }
-  static pid_t Spawn(const char* flood = nullptr) {
+  static pid_t Spawn(const char* role = nullptr) {
     std::vector<std::string> environment = {std::string(kSocketVariable) + "=" + socket_};
-    if (flood != nullptr) environment.push_back(std::string(flood) + "=1");
+    if (role != nullptr) environment.push_back(std::string(role) + "=1");
     std::vector<char*> variables;
     for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
     for (std::string& variable : environment) variables.push_back(variable.data());
@@ -177,6 +198,17 @@ TEST_F(MemifPortTest, SurvivesPeersKilledAtFullRate) {
     }));
     EXPECT_TRUE(WIFSIGNALED(StatusOf(peer)));
   }
+}
+
+TEST_F(MemifPortTest, AClientReturnsToAServerThatCameBack) {
+  const pid_t peer = Spawn(kReturnVariable);
+  EXPECT_EQ(station_->Receive(), std::vector<uint8_t>(60, kHello));
+  station_->port.reset();
+  station_->Open(socket_, MemifDevice::Role::kServer);
+  ASSERT_TRUE(Eventually([] { return port().link_up(); }));
+  EXPECT_EQ(station_->Receive(), std::vector<uint8_t>(60, kHello));
+  ASSERT_TRUE(station_->Send(kGoodBye, 1));
+  EXPECT_EQ(StatusOf(peer), 0);
 }
 
 /// What connects and hangs up before the server's first message: DPDK alone panics (memif_guard.h).

@@ -31,6 +31,17 @@ TEST(Options, ChecksAndReleases) {
   EXPECT_NE(exit_status, 0);
 }
 
+TEST(Options, PrintsFlowRulesOfACardItKnows) {
+  int exit_status = -1;
+  auto options = Parse({"--print-flow-rules", "mlx5"}, exit_status);
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->action, Action::kPrintFlowRules);
+  EXPECT_EQ(options->nic_family, drivers::NicFamily::kMlx5);
+  EXPECT_EQ(Parse({"--print-flow-rules", "i40e"}, exit_status)->nic_family, drivers::NicFamily::kI40e);
+  EXPECT_FALSE(Parse({"--print-flow-rules", "e1000"}, exit_status));
+  EXPECT_NE(exit_status, 0);
+}
+
 TEST(Options, VersionEndsTheProgramWithSuccess) {
   int exit_status = -1;
   EXPECT_FALSE(Parse({"--version"}, exit_status));

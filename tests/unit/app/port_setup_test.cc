@@ -43,6 +43,27 @@ TEST(Claims, CoverEveryPortOfEveryRealmOnTheInterface) {
   EXPECT_TRUE(ClaimsOf(settings, "eth2").empty());
 }
 
+TEST(SteeredPorts, BringEveryOwnedPortToItsWorkersQueue) {
+  settings::DataplaneSettings settings;
+  settings.workers = 2;
+  settings.realms = {MakeRealm("eth0", "10.0.0.1", 20000, {3478}, {}),
+                     MakeRealm("eth1", "10.0.1.1", 0, {}, {40000, 40005})};
+  const auto text = [&](const std::string& interface) {
+    std::string lines;
+    auto rules =
+        drivers::MakeSteeringRules(drivers::NicFamily::kMlx5, SteeredPortsOf(settings, interface), 2);
+    for (const auto& rule : *rules) {
+      lines += rule.destination.ToString() + ":" + std::to_string(rule.port) + "/" +
+               std::to_string(rule.mask) + "->";
+      for (uint16_t queue : rule.queues) lines += std::to_string(queue);
+      lines += " ";
+    }
+    return lines;
+  };
+  EXPECT_EQ(text("eth0"), "10.0.0.1:3478/65535->01 10.0.0.1:20000/65535->0 10.0.0.1:20001/65535->1 ");
+  EXPECT_EQ(text("eth1"), "10.0.1.1:40000/65534->0 10.0.1.1:40002/65534->1 10.0.1.1:40004/65534->1 ");
+}
+
 TEST(ReceiveQueues, OnePerWorkerOrTheCommandThatMakesItSo) {
   EXPECT_TRUE(CheckReceiveQueues("eth0", 2, 2));
   for (uint32_t queues : {1u, 4u}) {
