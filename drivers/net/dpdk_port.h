@@ -73,8 +73,8 @@ class DpdkPort final : public io::PacketPort {
 
   /// Of a memif port: a peer is connected. Others are always up.
   bool link_up() const;
-  /// Of a memif client whose link is down: connects anew, which it never does by itself. Errors: nobody listens (yet); until
-  /// a later call succeeds, Receive and Send find nothing.
+  /// Of a memif client whose link is down: connects anew, which it never does by itself; to be called again while the link
+  /// stays down. Errors: nobody listens (yet); until a later call succeeds, Receive and Send find nothing.
   Status Reconnect();
 
  private:

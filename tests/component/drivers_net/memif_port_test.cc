@@ -28,6 +28,7 @@ namespace {
 constexpr char kSocketVariable[] = "LINEGATE_TEST_MEMIF_SOCKET";
 constexpr char kFloodVariable[] = "LINEGATE_TEST_MEMIF_FLOOD";
 constexpr char kReturnVariable[] = "LINEGATE_TEST_MEMIF_RETURN";
+constexpr char kServeVariable[] = "LINEGATE_TEST_MEMIF_SERVE";
 constexpr uint8_t kHello = 0x11;
 constexpr uint8_t kQuestion = 0x22;
 constexpr uint8_t kGoodBye = 0xff;
@@ -36,8 +37,8 @@ using Burst = std::array<io::Packet, io::kMaxBurst>;
 
 /// The connection is made by DPDK's interrupt thread: waits for it, for thirty seconds at most.
 template <typename Condition>
-bool Eventually(Condition&& condition) {
-  const TimePoint end = MonotonicNow() + std::chrono::seconds(30);
+bool Eventually(Condition&& condition, Duration limit = std::chrono::seconds(30)) {
+  const TimePoint end = MonotonicNow() + limit;
   while (!condition()) {
     if (MonotonicNow() > end) return false;
   }
@@ -51,9 +52,6 @@ class Station {
     LG_FATAL(app::StartEal(settings::HugepageMode::kOff, DpdkPool::MegabytesFor(1)));
     LG_FATAL(app::RegisterWorkerThread());
     pool_ = std::make_unique<DpdkPool>(*DpdkPool::Create(kBuffers));
-    Open(socket, role);
-  }
-  void Open(const std::string& socket, MemifDevice::Role role) {
     auto opened = DpdkPort::Open(*pool_, 0, MemifDevice{.socket = socket, .id = 0, .role = role});
     LG_FATAL(opened);
     port = *std::move(opened);
@@ -93,26 +91,37 @@ class Station {
   }
 }
 
-/// Says hello, and once more when the server has come back.
+/// Says hello, and once more when another server has taken the place of the one that died.
 void SayHelloTwice(Station& station) {
   ASSERT_TRUE(station.Send(kHello, 60));
   ASSERT_TRUE(Eventually([&] { return !station.port->link_up(); }));
   ASSERT_TRUE(Eventually([&] {
     Burst none;
     EXPECT_EQ(station.port->Receive(none), 0u);
-    return bool(station.port->Reconnect());
+    return station.port->Reconnect() &&
+           Eventually([&] { return station.port->link_up(); }, std::chrono::milliseconds(300));
   }));
-  ASSERT_TRUE(Eventually([&] { return station.port->link_up(); }));
   Burst none;
   ASSERT_EQ(station.port->Receive(none), 0u);
   ASSERT_TRUE(station.Send(kHello, 60));
   EXPECT_THAT(station.Receive(), ::testing::ElementsAre(kGoodBye));
 }
 
+/// A server that dies of its first hello, or says good-bye to it and waits until the client has gone.
+void Serve(const std::string& socket, const std::string& how) {
+  ASSERT_TRUE(ClaimMemifSocket(socket)) << "a dead server's socket is in nobody's way";
+  Station station(socket, MemifDevice::Role::kServer);
+  ASSERT_EQ(station.Receive(), std::vector<uint8_t>(60, kHello));
+  if (how == "die") raise(SIGKILL);
+  ASSERT_TRUE(Eventually([&] { return station.Send(kGoodBye, 1); }));
+  EXPECT_TRUE(Eventually([&] { return !station.port->link_up(); }));
+}
+
 /// Says hello, answers one question, and waits for the good-bye. Run as such it has nothing to do.
 TEST(MemifPeer, IsTheProcessOnTheOtherSide) {
   const char* const socket = std::getenv(kSocketVariable);
   if (socket == nullptr) return;
+  if (const char* how = std::getenv(kServeVariable)) return Serve(socket, how);
   Station station(socket, MemifDevice::Role::kClient);
   ASSERT_TRUE(Eventually([&] { return station.port->link_up(); }));
   if (std::getenv(kFloodVariable) != nullptr) Flood(station);
@@ -127,6 +136,17 @@ TEST(MemifPeer, IsTheProcessOnTheOtherSide) {
   EXPECT_THAT(station.Receive(), ::testing::ElementsAre(kGoodBye));
 }
 
+/// False: nobody listens.
+bool ConnectAndHangUp(const std::string& path) {
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::ranges::copy(path, address.sun_path);
+  const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  const bool connected = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  close(fd);
+  return connected;
+}
+
 class MemifPortTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -139,9 +159,9 @@ class MemifPortTest : public ::testing::Test {
     EXPECT_EQ(station_->free_count(), kBuffers) << "buffers leaked";
   }
   static DpdkPort& port() { return *station_->port; }
-  static pid_t Spawn(const char* role = nullptr) {
-    std::vector<std::string> environment = {std::string(kSocketVariable) + "=" + socket_};
-    if (role != nullptr) environment.push_back(std::string(role) + "=1");
+  /// This program again, as a peer on `socket`; `role` is a further variable of its environment.
+  static pid_t Run(const std::string& socket, const std::string& role) {
+    std::vector<std::string> environment = {std::string(kSocketVariable) + "=" + socket, role};
     std::vector<char*> variables;
     for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
     for (std::string& variable : environment) variables.push_back(variable.data());
@@ -150,6 +170,10 @@ class MemifPortTest : public ::testing::Test {
     char* arguments[] = {name.data(), filter.data(), nullptr};
     pid_t pid = 0;
     EXPECT_EQ(posix_spawn(&pid, "/proc/self/exe", nullptr, nullptr, arguments, variables.data()), 0);
+    return pid;
+  }
+  static pid_t Spawn(const char* role = "LINEGATE_TEST_MEMIF_PLAIN") {
+    const pid_t pid = Run(socket_, std::string(role) + "=1");
     EXPECT_TRUE(Eventually([] { return port().link_up(); }));
     return pid;
   }
@@ -200,27 +224,23 @@ TEST_F(MemifPortTest, SurvivesPeersKilledAtFullRate) {
   }
 }
 
-TEST_F(MemifPortTest, AClientReturnsToAServerThatCameBack) {
-  const pid_t peer = Spawn(kReturnVariable);
-  EXPECT_EQ(station_->Receive(), std::vector<uint8_t>(60, kHello));
-  station_->port.reset();
-  station_->Open(socket_, MemifDevice::Role::kServer);
-  ASSERT_TRUE(Eventually([] { return port().link_up(); }));
-  EXPECT_EQ(station_->Receive(), std::vector<uint8_t>(60, kHello));
-  ASSERT_TRUE(station_->Send(kGoodBye, 1));
-  EXPECT_EQ(StatusOf(peer), 0);
+/// Three processes beside this one, whose own port only looks on.
+TEST_F(MemifPortTest, AClientReturnsToAServerThatTookTheOldOnesPlace) {
+  const std::string socket = socket_ + "_return", serve = kServeVariable;
+  const pid_t first = Run(socket, serve + "=die");
+  ASSERT_TRUE(Eventually([&] { return ConnectAndHangUp(socket); }));
+  const pid_t client = Run(socket, std::string(kReturnVariable) + "=1");
+  const int died = StatusOf(first);
+  EXPECT_TRUE(WIFSIGNALED(died) && WTERMSIG(died) == SIGKILL) << died;
+  const pid_t second = Run(socket, serve + "=answer");
+  EXPECT_EQ(StatusOf(client), 0);
+  EXPECT_EQ(StatusOf(second), 0);
+  unlink(socket.c_str());
 }
 
 /// What connects and hangs up before the server's first message: DPDK alone panics (memif_guard.h).
 TEST_F(MemifPortTest, SurvivesThoseWhoHangUpAtOnce) {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  std::ranges::copy(socket_, address.sun_path);
-  for (int n = 0; n < 300; ++n) {
-    const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    ASSERT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0) << n;
-    close(fd);
-  }
+  for (int n = 0; n < 300; ++n) ASSERT_TRUE(ConnectAndHangUp(socket_)) << n;
   Converse();
 }
 
