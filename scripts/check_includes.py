@@ -48,7 +48,7 @@ RULES = {
     "controlplane/ice": ((BASE, WIRE), ()),
     "controlplane/turn": ((BASE, WIRE), ()),
     "controlplane/dtls": ((BASE, WIRE, SRTP), ("openssl",)),
-    "controlplane/sdp": ((BASE, WIRE), ()),
+    "controlplane/sdp": ((BASE, WIRE, SRTP), ()),
     "controlplane/sip": ((BASE, WIRE, "controlplane/registrar"), ()),
     "controlplane/registrar": ((BASE, WIRE, "controlplane/sip"), ()),
     "controlplane/session": ((BASE, WIRE, ABI, SETTINGS, SRTP) + PROTOCOLS, ()),

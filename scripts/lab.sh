@@ -11,7 +11,7 @@
 # lgw1 also has 10.90.1.3 and fd90:1::3, the second address that RFC 5780 wants.
 #
 # Default routes lead through lg-core, whose kernel forwards nothing: what crosses went through Linegate.
-# --sip-server: Kamailio on 10.90.2.2:5060 (UDP, TCP) and baresip, user 1003, on 10.90.2.2:5070.
+# --sip-server: Kamailio on 10.90.2.2:5060 (UDP, TCP) and baresip, users 1003 (RTP), 1004 and 1005 (SRTP by SDES), on 10.90.2.2:5070.
 # --no-gateway: the namespaces (and the SIP Server) alone, for another gateway or a client test.
 # --queues N: N receive queues on each of Linegate's interfaces and N workers, whatever the configuration says.
 # `up` twice is the same as once; with other options or newer programs it changes over; it starts again what has died.
@@ -113,8 +113,10 @@ start_sip_server() {
   if ! running "$run" baresip; then
     start "$run" baresip "$lab-sip" baresip -f "$run/baresip"
   fi
-  wait_until 8 "baresip does not register as 1003" sip_user_registered 1003 ||
-    fail "see $run/log/baresip.log"
+  local user
+  for user in 1003 1004 1005; do
+    wait_until 8 "baresip does not register as $user" sip_user_registered "$user" || fail "see $run/log/baresip.log"
+  done
 }
 
 up() {

@@ -37,6 +37,20 @@ std::optional<TimePoint> Earliest(std::initializer_list<std::optional<TimePoint>
   return earliest;
 }
 
+session::SdesPolicy SdesPolicyOf(const ops::SipConfig& sip) {
+  session::SdesPolicy policy;
+  policy.mode = session::SdesMode(sip.srtp);
+  static_assert(int(ops::SrtpUse::kOptional) == int(session::SdesMode::kOptional) &&
+                int(ops::SrtpUse::kRequired) == int(session::SdesMode::kRequired));
+  for (const std::string& name : sip.srtp_suites) {
+    const auto suite = sdp::SuiteOf(name);
+    LG_FATAL(suite.has_value());  // LoadConfig knows the names
+    policy.suites.push_back(*suite);
+  }
+  policy.mki_bytes = sip.srtp_mki_bytes;
+  return policy;
+}
+
 Endpoint Advertised(const settings::Realm& realm, const Endpoint& local) {
   for (size_t i = 0; i < realm.addresses.size() && i < realm.advertise.size(); ++i) {
     if (realm.addresses[i] == local.address) return {realm.advertise[i], local.port};
@@ -90,6 +104,7 @@ Status Gateway::StartParts() {
   session::MediaConfig media_config;
   media_config.web_realm = config_.web.realm;
   media_config.sip_realm = config_.sip ? config_.sip->realm : "";
+  if (config_.sip) media_config.srtp = SdesPolicyOf(*config_.sip);
   media_config.first_sequence = link_.first_sequence() + link_.workers();
   auto media = session::MediaSessions::Create(
       config_.media, media_config, *dtls_, rng_, *next_hops_, [this](const abi::FlowRef& flow, Rng& rng) {

@@ -1,6 +1,7 @@
 #include "controlplane/ops/config.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -62,6 +63,7 @@ class ConfigReader {
   void ReadWeb(TomlReader reader);
   void ReadCertificate(TomlReader& reader);
   void ReadSip(TomlReader reader);
+  void ReadSipSrtp(TomlReader& reader, SipConfig& sip);
   void ReadDomain(TomlReader reader, const toml::table& table);
   void ReadUsers(TomlReader& reader, DomainConfig& domain);
   void ReadRegistration(TomlReader reader);
@@ -212,8 +214,41 @@ void ConfigReader::ReadSip(TomlReader reader) {
   const Realm* realm = ReadRealmName(reader, sip.realm);
   if (realm != nullptr && realm->rtp_ports.empty())
     reader.Fault("realm", "'" + sip.realm + "' has no rtp_ports");
+  ReadSipSrtp(reader, sip);
   reader.Finish();
   config_.sip = std::move(sip);
+}
+
+void ConfigReader::ReadSipSrtp(TomlReader& reader, SipConfig& sip) {
+  static constexpr std::array<std::string_view, 8> kSuites = {
+      "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AES_192_CM_HMAC_SHA1_80",
+      "AES_192_CM_HMAC_SHA1_32", "AES_256_CM_HMAC_SHA1_80", "AES_256_CM_HMAC_SHA1_32",
+      "AEAD_AES_128_GCM",        "AEAD_AES_256_GCM"};
+  size_t use = size_t(sip.srtp);
+  reader.Choice("srtp", {"off", "optional", "required"}, use);
+  sip.srtp = SrtpUse(use);
+  if (reader.Has("srtp_suites")) sip.srtp_suites.clear();
+  reader.Strings("srtp_suites", sip.srtp_suites);
+  if (sip.srtp_suites.empty()) reader.Fault("srtp_suites", "must name at least one suite");
+  const bool libsrtp = config_.media.srtp_engine == settings::SrtpEngine::kLibsrtp2;
+  for (size_t i = 0; i < sip.srtp_suites.size(); ++i) {
+    const std::string& suite = sip.srtp_suites[i];
+    if (std::find(kSuites.begin(), kSuites.end(), suite) == kSuites.end())
+      reader.Fault("srtp_suites", "'" + suite + "' is no suite that is served");
+    if (std::find(sip.srtp_suites.begin(), sip.srtp_suites.begin() + std::ptrdiff_t(i), suite) !=
+        sip.srtp_suites.begin() + std::ptrdiff_t(i))
+      reader.Fault("srtp_suites", "'" + suite + "' is given twice");
+    if (libsrtp && suite.starts_with("AES_192"))
+      reader.Fault("srtp_suites", "'" + suite + "' is not served by [srtp] engine \"libsrtp2\"");
+  }
+  int64_t mki_bytes = sip.srtp_mki_bytes;
+  reader.Integer("srtp_mki_bytes", 0, 8, mki_bytes);
+  sip.srtp_mki_bytes = uint8_t(mki_bytes);
+  if (sip.srtp != SrtpUse::kOff) {
+    Warn(reader, "[sip]", "srtp",
+         "keys cross to the SIP side in SDP, over UDP and TCP in the clear: whoever reads the signalling can "
+         "read the media");
+  }
 }
 
 void ConfigReader::ReadDomain(TomlReader reader, const toml::table& table) {

@@ -26,12 +26,20 @@ struct WebConfig {
   uint32_t max_connections_per_source = 4096;  ///< a call centre behind one NAT is one source
 };
 
+/// Of media towards the SIP side, with keys in SDP (RFC 4568).
+enum class SrtpUse : uint8_t { kOff, kOptional, kRequired };
+
 /// [sip]: the SIP Server's side. Absent: no SIP port is opened.
 struct SipConfig {
   std::vector<Endpoint> listen;  ///< UDP and TCP
   Endpoint server;
   std::vector<IpAddress> allowed_sources;  ///< besides the server's own address
   std::string realm;                       ///< media realm of the SIP side
+  SrtpUse srtp = SrtpUse::kOff;
+  /// Names of RFC 4568, preferred first.
+  std::vector<std::string> srtp_suites = {"AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM",
+                                          "AES_CM_128_HMAC_SHA1_32"};
+  uint8_t srtp_mki_bytes = 0;  ///< of our offers; 0: none
 };
 
 struct UserConfig {

@@ -98,6 +98,7 @@ SessionDescription DescribeRtp(const Layout& layout, const AudioStream& stream, 
     }
     MediaSection media = MediaLine(layout.lines[i], local.rtp.port);
     AddStream(media, stream);
+    for (const CryptoLine& line : local.crypto) media.AddAttribute("crypto", WriteCrypto(line));
     if (local.rtcp_mux) {
       media.AddAttribute("rtcp-mux");
     } else if (local.rtcp_port != local.rtp.port + 1) {
@@ -109,13 +110,13 @@ SessionDescription DescribeRtp(const Layout& layout, const AudioStream& stream, 
 }
 
 Layout WebRtcOfferLayout() { return {{{"audio", "UDP/TLS/RTP/SAVPF", "0", "0"}}, 0}; }
-Layout RtpOfferLayout() { return {{{"audio", "RTP/AVP", "0", ""}}, 0}; }
+Layout RtpOfferLayout(std::string_view protocol) { return {{{"audio", std::string(protocol), "0", ""}}, 0}; }
 
 std::string VersionedWriter::Write(SessionDescription description) {
   description.origin.session_version = 0;
   std::string text = sdp::Write(description);
-  if (text != last_) {
-    last_ = std::move(text);
+  if (text != last_.reveal()) {
+    last_ = SecretText(std::move(text));
     ++version_;
   }
   description.origin.session_version = version_;

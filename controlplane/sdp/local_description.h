@@ -1,9 +1,11 @@
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "controlplane/sdp/peer_description.h"
 #include "controlplane/sdp/sdp_model.h"
+#include "dataplane/base/secret.h"
 
 /// Our own side of a leg, written as SDP (design D11). Nothing of the other leg's session lines, addresses,
 /// candidates, identities or unknown attributes crosses: a description is made from the relayed stream and
@@ -22,11 +24,12 @@ struct LocalWebRtc {
   bool bundled = true;
 };
 
-/// Our transport on an RTP/AVP leg.
+/// Our transport on an RTP leg.
 struct LocalRtp {
   Endpoint rtp;
   uint16_t rtcp_port = 0;
   bool rtcp_mux = false;
+  std::vector<CryptoLine> crypto = {};  ///< preferred first; in an answer at most one
 };
 
 /// `stream.refused` writes port 0 for the audio line too. `origin.address` and `address_type` are set here.
@@ -35,9 +38,9 @@ SessionDescription DescribeWebRtc(const Layout& layout, const AudioStream& strea
 SessionDescription DescribeRtp(const Layout& layout, const AudioStream& stream, const LocalRtp& local,
                                uint64_t session_id);
 
-/// The layout of a first offer: one audio line.
+/// The layout of a first offer: one audio line. `protocol`: "RTP/AVP" or "RTP/SAVP".
 Layout WebRtcOfferLayout();
-Layout RtpOfferLayout();
+Layout RtpOfferLayout(std::string_view protocol = "RTP/AVP");
 
 /// Numbers the descriptions that one leg is sent: o= keeps its session id, and its version rises by one
 /// whenever the rest differs from what was sent before (RFC 3264 section 8).
@@ -46,7 +49,7 @@ class VersionedWriter {
   std::string Write(SessionDescription description);
 
  private:
-  std::string last_;  ///< with version 0
+  SecretText last_;  ///< with version 0; a=crypto lines hold keys
   uint64_t version_ = 0;
 };
 

@@ -143,10 +143,13 @@ SdpResult<PeerDescription> DescribeRtpPeer(std::string_view text, size_t audio) 
   auto layout = LayoutOf(*description, audio);
   if (!layout) return MakeUnexpected(std::move(layout).error());
   const MediaSection& media = description->media[layout->audio];
-  if (media.protocol != "RTP/AVP" && media.protocol != "RTP/AVPF") {
-    return Refuse(488, "media protocol is neither RTP/AVP nor RTP/AVPF");
+  const bool secure = media.protocol == "RTP/SAVP" || media.protocol == "RTP/SAVPF";
+  if (!secure && media.protocol != "RTP/AVP" && media.protocol != "RTP/AVPF") {
+    return Refuse(488, "media protocol is none of RTP/AVP, RTP/AVPF, RTP/SAVP and RTP/SAVPF");
   }
   PeerDescription peer;
+  peer.secure = secure;
+  peer.crypto = CryptoLinesOf(media);
   peer.layout = std::move(*layout);
   peer.audio = StreamOf(*description, media);
   peer.rtcp_mux = media.HasAttribute("rtcp-mux");

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "controlplane/sdp/codec.h"
+#include "controlplane/sdp/crypto_attribute.h"
 #include "controlplane/sdp/direction.h"
 #include "dataplane/base/net_address.h"
 #include "dataplane/base/result.h"
@@ -67,15 +68,17 @@ struct PeerDescription {
   AudioStream audio;
   bool rtcp_mux = false;
   RtpTransport rtp;        ///< DescribeRtpPeer
+  bool secure = false;     ///< DescribeRtpPeer: RTP/SAVP or RTP/SAVPF
+  CryptoLines crypto;      ///< DescribeRtpPeer: its a=crypto lines, whatever the protocol (RFC 8643)
   WebRtcTransport webrtc;  ///< DescribeWebRtcPeer
 };
 
 /// Offers choose the stream: the first audio line that is in use, else the first audio line.
 inline constexpr size_t kAnyAudio = SIZE_MAX;
 
-/// Reads `text` from an RTP/AVP peer. `audio` is kAnyAudio for an offer, the index we offered for an answer.
-/// Errors: 400 not SDP (with its line); 488 no audio, a protocol other than RTP/AVP and RTP/AVPF, an address
-/// that is no IP address.
+/// Reads `text` from an RTP peer. `audio` is kAnyAudio for an offer, the index we offered for an answer. Whether the
+/// leg may or must be encrypted is for the caller to judge. Errors: 400 not SDP (with its line); 488 no audio, a protocol
+/// other than RTP/AVP, RTP/AVPF, RTP/SAVP and RTP/SAVPF, an address that is no IP address.
 SdpResult<PeerDescription> DescribeRtpPeer(std::string_view text, size_t audio);
 
 /// Reads `text` from a browser. Errors: 400 not SDP; 488 no audio, not RTP over DTLS, no rtcp-mux (RFC 8834

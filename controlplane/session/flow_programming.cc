@@ -51,6 +51,7 @@ Endpoint RtcpRemote(const MediaLeg& leg) { return leg.rtcp_mux ? leg.peer->rtp.r
 
 void FillRtpIngress(const MediaLeg& leg, const IpAddress& local, abi::Ingress& ingress) {
   ingress.kind = abi::SideKind::kRtp;
+  ingress.srtp = leg.keys() != nullptr ? 1 : 0;
   ingress.rtcp_mux = leg.rtcp_mux ? 1 : 0;
   ingress.local[0] = AddressOrNone(local, leg.rtp_port);
   ingress.local[1] = AddressOrNone(local, uint16_t(leg.rtp_port + (leg.rtcp_mux ? 0 : 1)));
@@ -63,6 +64,7 @@ void FillRtpIngress(const MediaLeg& leg, const IpAddress& local, abi::Ingress& i
 void FillRtpEgress(const MediaLeg& leg, const IpAddress& local, NextHopTable& next_hops,
                    abi::Egress& egress) {
   egress.kind = abi::SideKind::kRtp;
+  egress.srtp = leg.keys() != nullptr ? 1 : 0;
   egress.rtcp_mux = leg.rtcp_mux ? 1 : 0;
   egress.dscp = kAudioDscp;
   egress.local[0] = AddressOrNone(local, leg.rtp_port);

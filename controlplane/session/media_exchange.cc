@@ -60,12 +60,21 @@ sip::MediaResult<MediaSessions::PeerAndFingerprint> MediaSessions::ReadPeer(cons
   return result;
 }
 
+sip::MediaResult<void> MediaSessions::CheckOffer(const MediaLeg& leg, const sdp::PeerDescription& offer) {
+  if (leg.is_webrtc()) return {};
+  auto checked = leg.sdes->CheckOffer(offer);
+  if (!checked) return Refuse(checked.error().status, checked.error().reason);
+  return {};
+}
+
 sip::MediaResult<std::string> MediaSessions::RelayOffer(LegId from, LegId to, std::string_view text) {
   MediaLeg* source = FindLeg(from);
   MediaLeg* target = FindLeg(to);
   if (source == nullptr || target == nullptr || source == target) return Refuse(500, "no such media leg");
   auto read = ReadPeer(*source, text, sdp::kAnyAudio);
   if (!read) return MakeUnexpected(std::move(read).error());
+  if (auto checked = CheckOffer(*source, read->peer); !checked)
+    return MakeUnexpected(std::move(checked).error());
   source->payloads.Learn(read->peer.audio.codecs);
 
   const auto space = target->is_webrtc() ? sdp::PayloadSpace::kMuxSafe : sdp::PayloadSpace::kAny;
@@ -86,8 +95,9 @@ sip::MediaResult<std::string> MediaSessions::RelayOffer(LegId from, LegId to, st
   exchange.offer = std::move(read->peer);
   exchange.offerer_fingerprint = std::move(read->fingerprint);
   exchange.codecs = std::move(codecs);
-  exchange.layout =
-      target->layout.value_or(target->is_webrtc() ? sdp::WebRtcOfferLayout() : sdp::RtpOfferLayout());
+  exchange.layout = target->layout        ? *target->layout
+                    : target->is_webrtc() ? sdp::WebRtcOfferLayout()
+                                          : sdp::RtpOfferLayout(target->sdes->offer_protocol());
   target->exchange = std::move(exchange);
   if (target->is_webrtc()) ProgramLeg(*target);
   return WriteOffer(*target, target->exchange->layout, stream);
@@ -114,6 +124,11 @@ sip::MediaResult<std::string> MediaSessions::RelayAnswer(LegId from, LegId to, s
   auto codecs = sdp::AnswerCodecs(exchange.codecs, peer.audio.codecs);
   // Chromium would accept an answer without a codec of its own and stay mute: design D11.
   if (!sdp::HasPrimaryCodec(codecs.codecs)) return Refuse(488, "the answer has no codec of the offer");
+  if (!answerer->is_webrtc()) {
+    auto checked = answerer->sdes->CheckAnswer(peer);
+    if (!checked) return Refuse(checked.error().status, checked.error().reason);
+    answerer->sdes->TakeAnswer(peer);
+  }
   answerer->payloads.Learn(peer.audio.codecs);
   // RFC 3264 section 6.1: an answer may only narrow what was offered.
   peer.audio.direction = sdp::Intersect(peer.audio.direction, sdp::Reverse(exchange.offer.audio.direction));
@@ -134,14 +149,18 @@ sip::MediaResult<std::string> MediaSessions::RelayAnswer(LegId from, LegId to, s
   offerer->layout = exchange.offer.layout;
   if (offerer->exchange && offerer->exchange->offerer == from) offerer->exchange.reset();  // its turn is over
   if (!answerer->is_webrtc()) answerer->rtcp_mux = answerer->rtcp_mux && answerer->peer->rtcp_mux;
-  if (!offerer->is_webrtc()) offerer->rtcp_mux = offerer->peer->rtcp_mux;
+  if (!offerer->is_webrtc()) {
+    offerer->rtcp_mux = offerer->peer->rtcp_mux;
+    offerer->sdes->TakeOffer(*offerer->peer);
+  }
   Join(*offerer, *answerer, codecs);
   if (answerer->is_webrtc() && !answerer_refused) AgreeDtls(*answerer, RoleFor(*answerer, answerer_setup));
   if (offerer->is_webrtc() && !stream.refused) AgreeDtls(*offerer, RoleFor(*offerer, offerer_setup));
   exchange.answered = true;
   exchange.answer_codecs = codecs.codecs;
-  exchange.answer = WriteAnswer(*offerer, stream);
-  return exchange.answer;
+  std::string answer = WriteAnswer(*offerer, stream);
+  if (offerer->is_webrtc()) exchange.answer = answer;  // the other kind may hold a key
+  return answer;
 }
 
 /// The browser has its answer (design D11: one per call): a later one, of another branch below the SIP
@@ -168,6 +187,8 @@ sip::MediaResult<std::string> MediaSessions::AnswerLocally(LegId id, std::string
   if (leg == nullptr) return Refuse(500, "no such media leg");
   auto read = ReadPeer(*leg, text, sdp::kAnyAudio);
   if (!read) return MakeUnexpected(std::move(read).error());
+  if (auto checked = CheckOffer(*leg, read->peer); !checked)
+    return MakeUnexpected(std::move(checked).error());
   const bool tone = service == LocalService::kTone;
   std::vector<sdp::Codec> codecs =
       sdp::ChooseForSelf(read->peer.audio.codecs, tone ? CanCarryTone : sdp::IsBrowserCodec);
@@ -185,13 +206,17 @@ sip::MediaResult<std::string> MediaSessions::AnswerLocally(LegId id, std::string
   const bool refused = stream.refused;
   leg->layout = read->peer.layout;
   CommitPeer(*leg, std::move(*read));
-  if (!leg->is_webrtc()) leg->rtcp_mux = leg->peer->rtcp_mux;
+  if (!leg->is_webrtc()) {
+    leg->rtcp_mux = leg->peer->rtcp_mux;
+    leg->sdes->TakeOffer(*leg->peer);
+  }
   if (leg->own_ssrc == 0) leg->own_ssrc = rng_.U32() | 1;
   leg->service = service;
   leg->codecs = codecs;
   leg->renames.clear();
   for (const sdp::Codec& codec : codecs) leg->renames.push_back({codec.payload_type, codec.payload_type});
   ProgramLeg(*leg);
+  InstallKeys(*leg);
   if (leg->is_webrtc() && !refused) AgreeDtls(*leg, RoleFor(*leg, setup));
   return WriteAnswer(*leg, stream);
 }
@@ -242,13 +267,16 @@ std::string MediaSessions::WriteOffer(MediaLeg& leg, const sdp::Layout& layout,
     return leg.writer.Write(
         sdp::DescribeWebRtc(layout, stream, LocalWebRtcOf(leg, "actpass"), leg.session_id));
   }
-  return leg.writer.Write(sdp::DescribeRtp(layout, stream, LocalRtpOf(leg, FamilyOf(leg)), leg.session_id));
+  sdp::LocalRtp local = LocalRtpOf(leg, FamilyOf(leg));
+  local.crypto = leg.sdes->Offer();
+  return leg.writer.Write(sdp::DescribeRtp(layout, stream, local, leg.session_id));
 }
 
 std::string MediaSessions::WriteAnswer(MediaLeg& leg, const sdp::AudioStream& stream) {
   if (!leg.is_webrtc()) {
-    return leg.writer.Write(
-        sdp::DescribeRtp(*leg.layout, stream, LocalRtpOf(leg, FamilyOf(leg)), leg.session_id));
+    sdp::LocalRtp local = LocalRtpOf(leg, FamilyOf(leg));
+    local.crypto = leg.sdes->answer_lines();
+    return leg.writer.Write(sdp::DescribeRtp(*leg.layout, stream, local, leg.session_id));
   }
   sdp::LocalWebRtc local = LocalWebRtcOf(leg, leg.dtls->role() == dtls::Role::kClient ? "active" : "passive");
   local.bundled = leg.peer->webrtc.bundled;

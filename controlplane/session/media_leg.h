@@ -9,6 +9,7 @@
 #include "controlplane/sdp/local_description.h"
 #include "controlplane/sdp/peer_description.h"
 #include "controlplane/session/dtls_association.h"
+#include "controlplane/session/sdes_association.h"
 #include "controlplane/sip/media_broker.h"
 #include "dataplane/abi/flow_config.h"
 
@@ -23,7 +24,7 @@ struct OfferExchange {
   std::vector<sdp::OfferedCodec> codecs;  ///< what we made of its codecs for the other leg
   sdp::Layout layout;                     ///< of our offer to the other leg
   bool answered = false;
-  std::string answer;                     ///< answered: what the offerer was told, and
+  std::string answer;                     ///< answered: what a browser as offerer was told, and
   std::vector<sdp::Codec> answer_codecs;  ///< its codecs
 };
 
@@ -43,6 +44,7 @@ struct MediaLeg {
   ice::Credentials ice;   ///< kWebRtc; [previous] serves checks that are under way during an ICE restart
   ice::Credentials previous_ice;
   std::unique_ptr<DtlsAssociation> dtls;  ///< kWebRtc
+  std::unique_ptr<SdesAssociation> sdes;  ///< kSip
   std::optional<TimePoint> connect_by;    ///< kWebRtc: answered, DTLS not up yet
   uint32_t own_ssrc = 0;
 
@@ -68,6 +70,8 @@ struct MediaLeg {
   bool failed = false;
 
   bool is_webrtc() const { return kind == sip::LegKind::kWebRtc; }
+  /// nullptr: DTLS is not up, or the leg is plain RTP.
+  const dtls::SrtpKeys* keys() const { return is_webrtc() ? dtls->keys() : sdes->keys(); }
 };
 
 }  // namespace linegate::session

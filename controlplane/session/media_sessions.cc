@@ -68,6 +68,8 @@ LegId MediaSessions::OpenLeg(CallId call_id, LegKind kind) {
   if (leg.is_webrtc()) {
     leg.msid = "linegate " + rng_.Hex(8);
     leg.dtls = std::make_unique<DtlsAssociation>(dtls_);
+  } else {
+    leg.sdes = std::make_unique<SdesAssociation>(config_.srtp, rng_);
   }
   call->second.legs.push_back(id);
   legs_.emplace(id, std::move(leg));
@@ -277,7 +279,7 @@ void MediaSessions::AfterDtls(MediaLeg& leg) {
 
 /// "Receive" belongs to the flow that comes in from the leg, "send" to the flow that goes out to it.
 void MediaSessions::InstallKeys(MediaLeg& leg) {
-  const dtls::SrtpKeys* keys = leg.dtls ? leg.dtls->keys() : nullptr;
+  const dtls::SrtpKeys* keys = leg.keys();
   if (keys == nullptr || !commands_.Knows(leg.flow)) return;
   commands_.Install(leg.flow, abi::KeyUse::kReceive, keys->receive);
   const MediaLeg* sender = leg.service ? &leg : leg.partner ? FindLeg(*leg.partner) : nullptr;

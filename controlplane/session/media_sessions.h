@@ -31,6 +31,7 @@ struct MediaConfig {
   std::string web_realm;        ///< realm of browser legs
   std::string sip_realm;        ///< realm of RTP legs; empty: there are none, their offers get 488
   uint64_t first_sequence = 1;  ///< ShmLink::first_sequence()
+  SdesPolicy srtp = {};         ///< of RTP legs
 };
 
 /// All calls' media: the other leg's SDP for the B2BUA, flows and keys for the workers. Theory of operation:
@@ -42,7 +43,8 @@ struct MediaConfig {
 /// A call has legs, a leg one flow (its ingress). A browser leg we offered to is programmed with the offer,
 /// so that its checks and its DTLS are answered while the SIP answer is still under way; every other leg with
 /// the answer. Joined legs name each other's flows as `reverse`. Keys of a browser leg: "receive" goes to its
-/// own flow, "send" to the flow that leaves through it. Re-offers program the same flows again and touch
+/// own flow, "send" to the flow that leaves through it; those of an RTP leg with SDES (SdesAssociation) go the same way
+/// with the answer. Re-offers program the same flows again and touch
 /// neither ICE nor DTLS unless the peer changes its ufrag (new credentials of ours too, RFC 8445 section 2.4)
 /// or its fingerprint (new association).
 ///
@@ -128,6 +130,8 @@ class MediaSessions final : public sip::MediaBroker {
     std::optional<dtls::Fingerprint> fingerprint;
   };
   MediaResult<PeerAndFingerprint> ReadPeer(const MediaLeg& leg, std::string_view sdp, size_t audio) const;
+  /// Whether an RTP peer's offer agrees with the SRTP that is configured.
+  static MediaResult<void> CheckOffer(const MediaLeg& leg, const sdp::PeerDescription& offer);
   MediaResult<std::string> AnswerAgain(MediaLeg& offerer, MediaLeg& answerer,
                                        const sdp::PeerDescription& peer, sdp::AnsweredCodecs codecs);
   void Join(MediaLeg& offerer, MediaLeg& answerer, const sdp::AnsweredCodecs& codecs);

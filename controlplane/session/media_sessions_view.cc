@@ -21,7 +21,7 @@ std::string CodecOf(const MediaLeg& leg) {
 }
 
 std::string ProfileOf(const MediaLeg& leg) {
-  const dtls::SrtpKeys* keys = leg.dtls ? leg.dtls->keys() : nullptr;
+  const dtls::SrtpKeys* keys = leg.keys();
   const auto traits = keys ? srtp::TraitsOf(keys->send.profile) : std::nullopt;
   return traits ? std::string(traits->name) : std::string();
 }

@@ -15,7 +15,7 @@ struct LegView {
   sip::LegKind kind;
   std::string state;         ///< "new", "offered", "connecting", "up", "held", "failed"
   std::string codec;         ///< "opus/48000/2"; empty before the first answer
-  std::string srtp_profile;  ///< "SRTP_AEAD_AES_256_GCM"; empty on RTP legs and before DTLS is up
+  std::string srtp_profile;  ///< "SRTP_AEAD_AES_256_GCM"; empty on plain RTP legs and before DTLS is up
   std::string remote;        ///< where media goes; "redacted" where asked for; empty while unknown
   abi::FlowRef flow;         ///< the direction that comes in from this leg's peer
 };

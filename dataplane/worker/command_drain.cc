@@ -225,8 +225,10 @@ CommandStatus CommandDrain::Install(const abi::InstallKeys& command) {
     return CommandStatus::kKeyRefused;
   }
   const bool receive = command.use == abi::KeyUse::kReceive;
-  // A send key belongs to the leg at the other end (SendFlowOf): the flow has to be joined with it first.
-  if (!receive && !IsEncrypted(slot->config.egress)) return CommandStatus::kBadConfig;
+  // A send key belongs to the leg at the other end (SendFlowOf): the flow has to be joined with it first. Whether that leg
+  // is encrypted at the moment does not matter: one that went back to plain RTP keeps its key, and its numbering.
+  if (!receive && (slot->config.egress.kind == abi::SideKind::kNone || !slot->config.reverse))
+    return CommandStatus::kBadConfig;
   abi::KeyMaterial material;
   material.installed = 1;
   material.profile = command.profile;

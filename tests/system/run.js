@@ -5,7 +5,7 @@
 //
 // Without names every case runs, and the packets of each suite are judged at its end. Brings the lab up in the form a
 // case needs and leaves it up (scripts/lab.sh down). --quick: without the call of 100 s. --calls: the calls of Chromium
-// and baresip alone, without relays and Firefox. --config FILE: instead of the
+// and baresip alone, without relays, Firefox and SRTP on the SIP side. --config FILE: instead of the
 // lab's own configuration. --wss URL: another gateway than ours listens there, in a lab brought up by hand; linegatectl
 // is not asked then. The last line is PASS or FAIL, the exit status says the same.
 import fs from 'node:fs';
@@ -18,13 +18,14 @@ import { firefoxCases } from './cases/firefox.js';
 import { negotiationCases } from './cases/negotiation.js';
 import { registrarCases } from './cases/registrar.js';
 import { restartCases } from './cases/restart.js';
+import { sdesOptionalCases, sdesRequiredCases } from './cases/sdes.js';
 import { sipServerCases } from './cases/sip_server.js';
 import { turnCases, turnSipCases } from './cases/turn.js';
 import { watchWire } from './cases/wire.js';
 import { Baresip } from './harness/baresip.js';
 import { Browser } from './harness/browser.js';
 import { Lab } from './harness/lab.js';
-import { namespaceOf } from './harness/process.js';
+import { namespaceOf, root } from './harness/process.js';
 import { Runner } from './harness/runner.js';
 import { renderTable } from './harness/table.js';
 
@@ -33,10 +34,24 @@ const suites = [
   { cases: turnCases, arguments: [], sip: false, relay: true },
   { cases: sipServerCases, arguments: ['--sip-server'], sip: true },
   { cases: turnSipCases, arguments: ['--sip-server'], sip: true, relay: true },
+  { cases: sdesOptionalCases, arguments: ['--sip-server'], sip: true, srtp: 'optional' },
+  { cases: sdesRequiredCases, arguments: ['--sip-server'], sip: true, srtp: 'required' },
   { cases: restartCases, arguments: ['--sip-server'], sip: true },
 ];
 
-const bringUp = (suite, { config }) => Lab.up([...suite.arguments, ...(config ? ['--config', config] : [])]);
+// A suite's own configuration: the SIP Server's, with SRTP towards it.
+function configOf(suite, { config }) {
+  if (!suite.srtp) return config;
+  const text = fs.readFileSync(config ?? path.join(root, 'scripts/lab-sip-server.toml'), 'utf8');
+  const file = path.join(os.tmpdir(), `linegate-${namespaceOf('lab')}-srtp-${suite.srtp}.toml`);
+  fs.writeFileSync(file, text.replace(/^\[sip\]$/m, `[sip]\nsrtp = "${suite.srtp}"`));
+  return file;
+}
+
+const bringUp = (suite, values) => {
+  const config = configOf(suite, values);
+  return Lab.up([...suite.arguments, ...(config ? ['--config', config] : [])]);
+};
 
 async function runSuite(suite, cases, browser, { wss: foreign, config, whole }) {
   if (!foreign) await bringUp(suite, { config });
@@ -77,7 +92,7 @@ async function main() {
   }
   const unknown = positionals.filter((name) => !known.some((one) => one.name === name));
   if (unknown.length > 0) throw new Error(`no such case: ${unknown.join(', ')} (--list shows them)`);
-  const beyondCalls = (one) => firefoxCases.includes(one) || suites.some((suite) => suite.relay && suite.cases.includes(one));
+  const beyondCalls = (one) => firefoxCases.includes(one) || suites.some((suite) => (suite.relay || suite.srtp) && suite.cases.includes(one));
   const wanted = (one) => (positionals.length > 0 ? positionals.includes(one.name)
     : !(values.quick && one.beside) && !(values.calls && beyondCalls(one)));
 

@@ -3,6 +3,7 @@
 // either leg, command and inject records, time. Nothing may crash, loop or lose a buffer (the bench checks that).
 //
 //   input = records { kind (1), length (2, network order), bytes }
+#include "tests/support/srtp_end.h"
 #include "tests/support/turn_client.h"
 
 using namespace linegate;
@@ -70,17 +71,27 @@ void Apply(DataplaneBench& bench, GatewayCall& call, uint8_t kind, ByteView byte
   }
 }
 
-}  // namespace
+/// The RTP side as SRTP, with an MKI, and in the middle of a change of keys.
+void Secure(DataplaneBench& bench, GatewayCall& call) {
+  call.out_config.egress.srtp = call.back_config.ingress.srtp = 1;
+  call.Program();
+  for (const uint8_t seed : {1, 2}) {
+    const srtp::MasterKey key = MasterKeyFrom(seed, srtp::Profile::kAes128CmHmacSha1_80, {2, {0, seed}});
+    bench.Install(call.back, linegate::abi::KeyUse::kReceive, key);
+    bench.Install(call.out, linegate::abi::KeyUse::kSend, key);
+  }
+}
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+void Play(ByteView input, bool secure) {
   crypto::NullTransform transform;
   DataplaneBench bench(1, &transform);
   GatewayCall call(bench, transform, Flow(0), Flow(1));
   call.Program();
   call.Connect(At("10.90.1.2:5000"));
   call.InstallKeys();
+  if (secure) Secure(bench, call);
   MakeAllocations(bench);
-  ByteView rest(data, size);
+  ByteView rest = input;
   for (int records = 0; rest.size() >= 3 && records < 64; ++records) {
     const uint8_t kind = rest[0];
     const size_t length = std::min<size_t>(LoadBe16(rest.data() + 1), rest.size() - 3);
@@ -93,5 +104,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   bench.Sent(DataplaneBench::kPublic);  // parses every frame and verifies its checksums
   bench.Sent(DataplaneBench::kPrivate);
   bench.Restart();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  Play({data, size}, false);
+  Play({data, size}, true);
   return 0;
 }

@@ -1,5 +1,6 @@
 // Session descriptions from strangers: parsing, meaning, and what we would write back. The description of a
 // peer that is served must be one we can parse again.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -25,7 +26,17 @@ void RelayStream(const sdp::PeerDescription& peer) {
   sdp::AudioStream stream = peer.audio;
   stream.codecs = answer.codecs;
   if (stream.codecs.empty()) return;
-  const sdp::LocalRtp rtp{{IpAddress::V4(10, 0, 0, 1), 40000}, 40001, peer.rtcp_mux};
+  Require(peer.crypto.served.size() <= sdp::kMaxCryptoLines &&
+          peer.crypto.served.size() <= peer.crypto.count);
+  // What was read is written so that it reads the same.
+  for (const sdp::CryptoLine& line : peer.crypto.served) {
+    const auto again = sdp::ParseCrypto(sdp::WriteCrypto(line));
+    Require(again && again->tag == line.tag && again->key.profile == line.key.profile &&
+            again->key.mki == line.key.mki &&
+            std::ranges::equal(again->key.key.view(), line.key.key.view()) &&
+            std::ranges::equal(again->key.salt.view(), line.key.salt.view()));
+  }
+  const sdp::LocalRtp rtp{{IpAddress::V4(10, 0, 0, 1), 40000}, 40001, peer.rtcp_mux, peer.crypto.served};
   Require(sdp::Parse(sdp::Write(sdp::DescribeRtp(peer.layout, stream, rtp, 1))).has_value());
   sdp::LocalWebRtc web;
   web.address = rtp.rtp;

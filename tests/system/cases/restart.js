@@ -17,7 +17,7 @@ export const restartCases = [
       process.kill(pidOf('controlplane'), 'SIGKILL');
       await Lab.up(['--sip-server']); // starts again what has died
       agent.forgetEvents();
-      await agent.command('dial', 'sip:1001@lab.example');
+      await agent.dial('1001');
       const call = await phone.incoming();
       await call.answer();
       await Promise.all([call.event('confirmed'), agent.next('CALL_ESTABLISHED')]);
@@ -34,7 +34,7 @@ export const restartCases = [
       const refused = await phone.call('1003');
       await expectFailure(refused, 503, 1000);
       agent.forgetEvents();
-      await agent.command('dial', 'sip:1001@lab.example');
+      await agent.dial('1001');
       const closed = await agent.next('CALL_CLOSED', 3000);
       require(/50[03]/.test(closed.param), `baresip hears ${closed.param}`);
       require((await lab.load()).calls === 0, 'a call was taken');

@@ -6,12 +6,12 @@ import { inNamespace, runDirectory, sleep } from '../harness/process.js';
 
 const kamailio = (...args) => inNamespace('sip', 'kamcmd', ['-s', `unix:${runDirectory}/kamailio_ctl`, ...args]);
 
-// A measured call from 1001 to baresip; `then` runs between measuring and the end.
-async function callBaresip(tools, { options = {}, label = '1001 > 1003', during = async () => {}, end } = {}) {
+// A measured call from 1001 to baresip; `during` runs before measuring.
+export async function callBaresip(tools, { user = '1003', options = {}, label = `1001 > ${user}`, during = async () => {}, end } = {}) {
   const { browser, report } = tools;
   const phone = await browser.phone('1001');
   const since = Date.now();
-  const call = await phone.call('1003', options);
+  const call = await phone.call(user, options);
   await call.event('accepted');
   await call.media();
   const answer = (await call.do('sdp')).find((one) => one.originator === 'remote').sdp;
@@ -55,7 +55,7 @@ const withCodec = (codec) => async (tools) => {
 async function fromBaresip({ baresip }, target) {
   const phone = await baresip();
   phone.forgetEvents();
-  await phone.command('dial', `sip:${target}@lab.example`);
+  await phone.dial(target);
   return phone;
 }
 

@@ -1,4 +1,4 @@
-// baresip, user 1003 in lg-sip: commands and events over its ctrl_tcp module, and what it recorded.
+// baresip, users 1003 to 1005 in lg-sip: commands and events over its ctrl_tcp module, and what it recorded.
 import fs from 'node:fs';
 import path from 'node:path';
 import { connectInNamespace, runDirectory, untilTrue } from './process.js';
@@ -44,6 +44,12 @@ export class Baresip {
     const message = await Promise.race([reply, new Promise((resolve) => { setTimeout(resolve, 3000, null); })]);
     if (!message) throw new Error(`baresip does not answer to ${command}`);
     return message;
+  }
+
+  // Calls TARGET as USER; which user is the current one otherwise depends on who was called last.
+  async dial(target, user = '1003') {
+    await this.command('uafind', `sip:${user}@lab.example`);
+    return this.command('dial', `sip:${target}@lab.example`);
   }
 
   // Everything that happens from here on, in order; `next` waits for the first event of that type (and removes it).

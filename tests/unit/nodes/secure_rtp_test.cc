@@ -106,6 +106,7 @@ TEST_F(SecureRtp, KeysMayArriveBeforeTheConfigurationThatEncryptsTheLeg) {
   call_.out_config.egress.srtp = call_.back_config.ingress.srtp = 0;
   call_.Program();
   EXPECT_EQ(FromPhone(Voice(1, kPhoneSsrc)).size(), 1u) << "a plain leg now";
+  EXPECT_EQ(InstallPhoneKeys(phone_), CommandStatus::kDone) << "a control plane that says everything again";
   SrtpEnd again(transform_, MasterKeyFrom(11), MasterKeyFrom(12));
   call_.out_config.egress.srtp = 1;
   ASSERT_EQ(bench_.Program(call_.out, call_.out_config), CommandStatus::kDone);

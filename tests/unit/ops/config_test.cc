@@ -111,6 +111,29 @@ TEST_F(ConfigTest, ReadsEveryKey) {
   EXPECT_EQ(config->log_level, LogLevel::kInfo);
 }
 
+TEST_F(ConfigTest, ReadsTheSrtpOfTheSipSide) {
+  const auto off = Load(kGood);
+  ASSERT_TRUE(off) << off.error().message();
+  EXPECT_EQ(off->sip->srtp, SrtpUse::kOff);
+  EXPECT_THAT(off->sip->srtp_suites,
+              ElementsAre("AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_32"));
+  EXPECT_EQ(off->sip->srtp_mki_bytes, 0);
+  const std::string srtp =
+      "realm = \"private\"\nsrtp = \"required\"\nsrtp_mki_bytes = 4\n"
+      "srtp_suites = [\"AES_192_CM_HMAC_SHA1_80\", \"AES_CM_128_HMAC_SHA1_80\"]";
+  const auto required = Load(With("realm = \"private\"", srtp));
+  ASSERT_TRUE(required) << required.error().message();
+  EXPECT_EQ(required->sip->srtp, SrtpUse::kRequired);
+  EXPECT_THAT(required->sip->srtp_suites, ElementsAre("AES_192_CM_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_80"));
+  EXPECT_EQ(required->sip->srtp_mki_bytes, 4);
+  EXPECT_THAT(required->warnings, ElementsAre(HasSubstr("whoever reads the signalling can read the media")));
+  const auto other_engine =
+      Load(With("realm = \"private\"", srtp, std::string(kGood) + "[srtp]\nengine = \"libsrtp2\"\n"));
+  ASSERT_FALSE(other_engine);
+  EXPECT_THAT(other_engine.error().message(),
+              HasSubstr("'AES_192_CM_HMAC_SHA1_80' is not served by [srtp] engine"));
+}
+
 TEST_F(ConfigTest, OptionalSectionsHaveDefaults) {
   std::string text(kGood);
   text = text.substr(0, text.find("[sip]")) + "[[domain]]\nname = \"a.example\"\nmode = \"local\"\n";
@@ -152,6 +175,16 @@ TEST_F(ConfigTest, ErrorsNameFileLineAndKey) {
       {"\"10.90.2.2:5060\"", "\"pbx.example:5060\"", ":21: [sip] server: ", "not a name"},
       {"allowed_sources = []", "allowed_sources = [\"10.90.2.0/24\"]",
        ":22: [sip] allowed_sources: ", "no IPv4 or IPv6"},
+      {"realm = \"private\"", "realm = \"private\"\nsrtp = \"on\"",
+       ":24: [sip] srtp: ", "one of \"off\", \"optional\", \"required\""},
+      {"realm = \"private\"", "realm = \"private\"\nsrtp_suites = [\"F8_128_HMAC_SHA1_80\"]",
+       ":24: [sip] srtp_suites: ", "no suite that is served"},
+      {"realm = \"private\"",
+       "realm = \"private\"\nsrtp_suites = [\"AEAD_AES_128_GCM\", \"AEAD_AES_128_GCM\"]",
+       ":24: [sip] srtp_suites: ", "given twice"},
+      {"realm = \"private\"", "realm = \"private\"\nsrtp_suites = []",
+       ":24: [sip] srtp_suites: ", "at least one"},
+      {"realm = \"private\"", "realm = \"private\"\nsrtp_mki_bytes = 9", ":24: [sip] srtp_mki_bytes: ", "8"},
       {"allowed_origins = []", "allowed_origins = [\"https://a.example/\"]",
        ":18: [web] allowed_origins: ", "no origin"},
       {"allowed_origins = []", "allowed_origins = \"any\"",

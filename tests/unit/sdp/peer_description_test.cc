@@ -128,14 +128,37 @@ TEST(DescribeRtpPeer, UnspecifiedAddressIsNowhere) {
   EXPECT_EQ(direction(v6), Direction::kInactive);
 }
 
+TEST(DescribeRtpPeer, ReadsWhatTheLegMayBeEncryptedWith) {
+  const std::string sdp = ReadSdp("baresip_offer");
+  const std::string good =
+      "a=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n";
+  const auto plain = DescribeRtpPeer(sdp, kAnyAudio);
+  ASSERT_TRUE(plain);
+  EXPECT_FALSE(plain->secure);
+  EXPECT_EQ(plain->crypto.count, 0u);
+  const auto opportunistic = DescribeRtpPeer(sdp + good, kAnyAudio);  // RFC 8643
+  ASSERT_TRUE(opportunistic);
+  EXPECT_FALSE(opportunistic->secure);
+  ASSERT_EQ(opportunistic->crypto.served.size(), 1u);
+  EXPECT_EQ(opportunistic->crypto.served[0].tag, 2u);
+  for (const char* protocol : {"RTP/SAVP", "RTP/SAVPF"}) {
+    const auto secure = DescribeRtpPeer(
+        Replace(sdp, "RTP/AVP", protocol) + "a=crypto:1 F8_128_HMAC_SHA1_80 inline:x\r\n" + good, kAnyAudio);
+    ASSERT_TRUE(secure);
+    EXPECT_TRUE(secure->secure);
+    EXPECT_EQ(secure->crypto.count, 2u);
+    EXPECT_EQ(secure->crypto.served.size(), 1u) << "the other line is left alone";
+  }
+}
+
 TEST(DescribeRtpPeer, RefusesWhatItCannotReach) {
   const std::string sdp = ReadSdp("baresip_offer");
   EXPECT_EQ(RtpRefusal(Replace(sdp, "c=IN IP4 10.90.2.2", "c=IN IP4 phone.example")),
             "488 c= is no unicast IP address");
   EXPECT_EQ(RtpRefusal(Replace(sdp, "c=IN IP4 10.90.2.2", "c=IN IP4 224.2.1.1/127")),
             "488 c= is no unicast IP address");
-  EXPECT_EQ(RtpRefusal(Replace(sdp, "RTP/AVP", "RTP/SAVP")),
-            "488 media protocol is neither RTP/AVP nor RTP/AVPF");
+  EXPECT_EQ(RtpRefusal(Replace(sdp, "RTP/AVP", "UDP/TLS/RTP/SAVP")),
+            "488 media protocol is none of RTP/AVP, RTP/AVPF, RTP/SAVP and RTP/SAVPF");
   EXPECT_EQ(RtpRefusal(Replace(sdp, "m=audio", "m=image")), "488 no audio is offered");
   EXPECT_EQ(Refusal(DescribeRtpPeer(sdp, 1)), "488 the answer lacks the offered audio line");
 }

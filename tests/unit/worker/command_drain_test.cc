@@ -132,7 +132,7 @@ TEST_F(Commands, RefuseKeysOfWrongLengthOrProfile) {
   key = KeyCommand(Flow(1));
   key.use = abi::KeyUse::kSend;
   EXPECT_EQ(bench_.Do(CommandType::kInstallKeys, key), CommandStatus::kBadConfig)
-      << "it sends to no WebRTC leg";
+      << "it is joined with no leg";
   EXPECT_EQ(bench_.slot(Flow(1)).receive_key.installed, 0u);
 }
 
