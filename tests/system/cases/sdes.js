@@ -160,6 +160,7 @@ export const sdesRequiredCases = [
   }) },
   { name: 'srtp_hold_from_phone', title: 'the phone holds and retrieves under one key', run: (tools) => held(tools, async (call) => {
     const agent = await tools.baresip();
+    await agent.command('uafind', 'sip:1004@lab.example');  // `hold` is about the account that is current
     await agent.command('hold');
     await call.event('hold', 2000);
     await agent.command('resume');
