@@ -96,11 +96,16 @@ size_t TrialRunner::ReceiveAll() {
   return count;
 }
 
-void TrialRunner::Drain(uint64_t expected) {
-  uint64_t last = __rdtsc();
-  while (checker_.received() < expected && double(__rdtsc() - last) < kDrainSeconds * tsc_hz_) {
-    if (ReceiveAll() != 0) last = __rdtsc();
+uint64_t TrialRunner::Drain(uint64_t expected) {
+  uint64_t now = __rdtsc(), last = now, longest = 0;
+  while (checker_.received() < expected && double(now - last) < kDrainSeconds * tsc_hz_) {
+    const bool any = ReceiveAll() != 0;
+    const uint64_t turn = __rdtsc();
+    longest = std::max(longest, turn - now);
+    now = turn;
+    if (any) last = now;
   }
+  return longest;
 }
 
 void TrialRunner::SendBurst(Progress& progress) {
@@ -166,7 +171,11 @@ TrialRunner::Segment TrialRunner::RunSegment(double rate_pps, double seconds) {
   segment.own_gap_us = double(longest) / tsc_hz_ * 1e6;
   segment.device_gap_us = double(silence) / tsc_hz_ * 1e6;
   segment.not_taken = progress.not_taken;
-  Drain(progress.offered - progress.not_taken);
+  if (Drain(progress.offered - progress.not_taken) > longest_allowed) {
+    // Nothing is lost by a stall now, but what waited meanwhile says nothing about the device.
+    LatencyHistogram waited;
+    checker_.TakeLatency(waited);
+  }
   if (!segment.stalled)
     commit(progress.offered > checker_.received() ? progress.offered - checker_.received() : 0);
   return segment;

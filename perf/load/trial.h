@@ -62,7 +62,8 @@ class TrialRunner {
   size_t Receive(drivers::DpdkPort& port);
   size_t ReceiveAll();
   /// Until `expected` frames have come since the checker's Reset, or nothing has come for a while.
-  void Drain(uint64_t expected);
+  /// Returns the longest turn, in cycles.
+  uint64_t Drain(uint64_t expected);
   drivers::DpdkPort& PortOf(uint16_t port_id) {
     return port_id == 0 || phone_port_ == nullptr ? browser_port_ : *phone_port_;
   }
