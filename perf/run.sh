@@ -225,11 +225,11 @@ if [ "$handicap" -gt 0 ]; then
   taskset -c "$((cores - 1))" python3 -c "
 import time
 while True:
-    end = time.perf_counter() + 0.0001 * $handicap
+    end = time.perf_counter() + 0.000005 * $handicap  # shorter than a ring, or it would be a stall
     while time.perf_counter() < end: pass
-    time.sleep(0.0001 * (100 - $handicap))" &
+    time.sleep(0.000005 * (100 - $handicap))" &
   pids+=("$!")
-  renice -n -20 "$!" >/dev/null
+  chrt -f -p 2 "$!" # the worker has 1
 fi
 
 times=(--trial-seconds 1 --confirm-seconds 5)

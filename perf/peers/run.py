@@ -31,7 +31,7 @@ ROOT = HERE.parents[1]
 RELAY_CORE, LOAD_CORE = 1, 0
 EQUAL_RATE = 50_000
 LOSS = 0.001
-CLIMB_FROM, CLIMB_STEP = 40_000, 1.1
+CLIMB_FROM, CLIMB_STEP = 20_000, 1.2
 SRTP = ("srtp_to_rtp", "rtp_to_srtp")
 MAKERS = {"echo": relays.xdp_echo, "rtpengine": relays.rtpengine, "coturn": relays.coturn, "linegate": relays.linegate}
 
@@ -58,10 +58,21 @@ def generator(build, relay, suite, name, *more):
     return link.command(link.LOAD, *arguments)
 
 
-def cpu_per_packet(build, relay, suite, name):
-    """CPU microseconds of the relay's process for each frame that reached it, at EQUAL_RATE."""
+def system_calls(relay):
+    """-> {name: calls for each frame that reached the relay}, of all its threads."""
+    frames = link.received_by_relay()
+    traced = subprocess.run(["timeout", "-s", "INT", "1", "strace", "-f", "-qq", "-c", "-U", "name,calls", "-o", "/dev/stdout",
+                             "-p", str(relay.process.pid)], capture_output=True, text=True).stdout
+    frames = link.received_by_relay() - frames
+    rows = [line.split() for line in traced.splitlines()]
+    return {row[0]: round(int(row[1]) / max(frames, 1), 3) for row in rows
+            if len(row) == 2 and row[1].isdigit() and row[0] != "total"}
+
+
+def at_equal_rate(build, relay, suite, name):
+    """At EQUAL_RATE, for each frame that reached the relay: CPU microseconds of its process, and its system calls."""
     offered = subprocess.Popen(generator(build, relay, suite, name, "--rate", EQUAL_RATE, "--confirm-seconds", "6"),
-                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=link.foremost)
     try:
         first, deadline = link.received_by_relay(), time.monotonic() + 30
         while link.received_by_relay() < first + EQUAL_RATE and time.monotonic() < deadline and offered.poll() is None:
@@ -69,7 +80,8 @@ def cpu_per_packet(build, relay, suite, name):
         frames, cpu = link.received_by_relay(), relay.process.cpu_seconds()
         time.sleep(3)
         frames, cpu = link.received_by_relay() - frames, relay.process.cpu_seconds() - cpu
-        return round(cpu * 1e6 / frames, 3) if frames > 0 else 0.0
+        return {"cpu_us_per_packet": round(cpu * 1e6 / frames, 3) if frames > 0 else 0.0,
+                "system_calls_per_packet": system_calls(relay)}
     finally:
         offered.communicate(timeout=60)
 
@@ -86,7 +98,8 @@ def load(build, folder, relay, suite, name, *more):
     """One run of the generator. -> its result"""
     out = pathlib.Path(folder, "result.json")
     out.unlink(missing_ok=True)
-    run = subprocess.run(generator(build, relay, suite, name, "--json", out, *more), capture_output=True, text=True, timeout=500)
+    run = subprocess.run(generator(build, relay, suite, name, "--json", out, *more), capture_output=True, text=True, timeout=500,
+                         preexec_fn=link.foremost)
     if not out.exists():
         raise RuntimeError(f"{name}: {run.stderr.strip()[-2000:]}")
     return json.loads(out.read_text())
@@ -96,8 +109,7 @@ def search(build, relay_name, suite, calls, quick, name):
     with fresh(build, relay_name, suite, calls) as (folder, relay):
         result = load(build, folder, relay, suite, name, "--trial-seconds", "0.5" if quick else "1",
                       "--confirm-seconds", "1" if quick else "5")
-        result["cpu_us_per_packet"] = cpu_per_packet(build, relay, suite, name)
-        return result
+        return result | at_equal_rate(build, relay, suite, name)
 
 
 def climb(build, relay_name, suite, calls, quick, name):
@@ -105,17 +117,24 @@ def climb(build, relay_name, suite, calls, quick, name):
     socket whose buffer ran full once stays silent for ever. Upwards until it loses; then three trials of a fresh one."""
     seconds = ("--confirm-seconds", "1.5" if quick else "5")
     rate, good = CLIMB_FROM, 0.0
+
+    def loss(folder, relay, at):
+        trial = load(build, folder, relay, suite, name, "--rate", at, *seconds)
+        print(f"  {name}: {at / 1e6:.4f} Mpps offered, loss {trial['loss']:.5f}", file=sys.stderr, flush=True)
+        return trial["loss"]
+
     with fresh(build, relay_name, suite, calls) as (folder, relay):
-        while load(build, folder, relay, suite, name, "--rate", rate, *seconds)["loss"] <= LOSS:
+        loss(folder, relay, CLIMB_FROM / 8)  # the first packets of a call set it up
+        while loss(folder, relay, rate) <= LOSS or loss(folder, relay, rate) <= LOSS:
             good, rate = rate, rate * CLIMB_STEP
     while good > CLIMB_FROM / 4:
         with fresh(build, relay_name, suite, calls) as (folder, relay):
+            loss(folder, relay, CLIMB_FROM / 8)
             trials = sorted((load(build, folder, relay, suite, name, "--rate", good, *seconds) for _ in range(3)),
                             key=lambda trial: trial["loss"])
             if trials[1]["loss"] <= LOSS:
                 result = dict(trials[1], mpps=good / 1e6, confirmations=[trial["loss"] for trial in trials])
-                result["cpu_us_per_packet"] = cpu_per_packet(build, relay, suite, name)
-                return result
+                return result | at_equal_rate(build, relay, suite, name)
         good /= CLIMB_STEP
     raise RuntimeError(f"{name}: no rate passes")
 
@@ -162,7 +181,8 @@ def main(arguments=None):
         found[result["name"]] = result
         print(f"{result['name']:<36} {result['mpps']:7.3f} Mpps  loss {result['loss']:.5f}  "
               f"{result['cpu_us_per_packet']:6.2f} us CPU per packet at {EQUAL_RATE / 1e6:g} Mpps  "
-              f"p99 {result['p99_us']:.0f} us  {result['bad_packets']} bad", flush=True)
+              f"p99 {result['p99_us']:.0f} us  {result['bad_packets']} bad\n"
+              f"    system calls per packet there: {result['system_calls_per_packet']}", flush=True)
     if not found:
         return 1
     document = {"machine": results.machine(), "results": list(found.values())}
