@@ -154,7 +154,7 @@ stop() {
 sample_stages() {
   local name=$1 cycles load_pid
   shift
-  (foremost "$load" "$@" --rate 1000000000 --confirm-seconds 6) >"$folder/flood" 2>&1 &
+  (foremost "$load" "$@" --no-realtime --rate 1000000000 --confirm-seconds 6) >"$folder/flood" 2>&1 &
   load_pid=$!
   sleep 3
   (foremost python3 -B perf/stages.py "$((cores - 1))" 1 "$folder/stages.json" 2) >/dev/null
@@ -178,7 +178,7 @@ kernel_asked() {
 prove() {
   local name=$1 load_pid before after calls
   shift
-  (foremost "$load" "$@" --rate 200000 --confirm-seconds 8) >"$folder/proof" 2>&1 &
+  (foremost "$load" "$@" --no-realtime --rate 200000 --confirm-seconds 8) >"$folder/proof" 2>&1 &
   load_pid=$!
   sleep 5
   before=$(od -An -t u8 "$folder/count")

@@ -60,6 +60,7 @@ class Session {
     Checker checker(*plan_, options_, *transform_);
     TrialRunner runner(*ports_[0], ports_.size() > 1 ? ports_[1].get() : nullptr, *plan_, traffic, checker,
                        options_.interface.empty() ? device_.get() : nullptr);
+    runner.set_realtime(options_.realtime);
     Report report;
     report.name = ResultName(options_, settings_ == nullptr ? 1 : settings_->workers);
     report.tsc_hz = runner.tsc_hz();

@@ -41,6 +41,8 @@ struct LoadOptions {
   double loss_limit = 1e-4;
   /// Packets per second of one single trial; 0: search for the highest rate.
   double rate = 0;
+  bool realtime =
+      true;  ///< runs before all ordinary threads while it sends, also before who watches the device
   bool verbose = false;  ///< a line for each trial
   std::string json;      ///< file for one line of JSON; empty: none
 };

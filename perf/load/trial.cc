@@ -125,7 +125,7 @@ void TrialRunner::SendBurst(Progress& progress) {
 }
 
 TrialRunner::Segment TrialRunner::RunSegment(double rate_pps, double seconds) {
-  const Foremost foremost(device_ != nullptr);
+  const Foremost foremost(device_ != nullptr && realtime_);
   checker_.Reset();
   Segment segment;
   Progress progress;

@@ -50,6 +50,7 @@ class TrialRunner {
   /// `device`: nullptr behind a kernel link.
   TrialRunner(drivers::DpdkPort& browser_port, drivers::DpdkPort* phone_port, const CallPlan& plan,
               Traffic& traffic, Checker& checker, DeviceLink* device);
+  void set_realtime(bool realtime) { realtime_ = realtime; }
   TrialResult Run(double rate_pps, double seconds);
   /// Nominates the path of every browser (again): a leg without a check for 30 s is dead. False: answers are missing.
   bool RefreshConsent();
@@ -76,6 +77,7 @@ class TrialRunner {
   Checker& checker_;
   DeviceLink* const device_;
   double tsc_hz_;
+  bool realtime_ = true;
 };
 
 }  // namespace linegate::load
