@@ -145,6 +145,7 @@ if build_preset release; then
   run_ctest release system -L system
   if [ "$quick" = yes ]; then run_calls release-calls build/release --quick; else run_calls release-calls build/release; fi
   run_turn release-turn build/release
+  LINEGATE_LAB_QUEUES=2 run_calls two-queues build/release echo browser_to_browser ipv6_only baresip_opus baresip_to_browser hairpin
   sed 's/^hugepages = .*/hugepages = "off"/' scripts/lab.toml >"$results/no-hugepages.toml"
   run_calls without-hugepages build/release --config "$results/no-hugepages.toml" echo
   step "the newcomer's run.sh" node tests/system/newcomer.js
