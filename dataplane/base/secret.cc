@@ -4,7 +4,9 @@
 
 namespace linegate {
 
-void Wipe(void* data, size_t bytes) { explicit_bzero(data, bytes); }
+void Wipe(void* data, size_t bytes) {
+  if (bytes != 0) explicit_bzero(data, bytes);  // an empty container has no address
+}
 
 bool ConstantTimeEqual(ByteView a, ByteView b) {
   if (a.size() != b.size()) return false;

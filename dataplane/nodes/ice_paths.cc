@@ -38,7 +38,9 @@ void Select(uint32_t flow, uint8_t path, NodeContext& context) {
 void MoveOrDefer(uint32_t flow, uint8_t path, NodeContext& context) {
   const abi::IceState& ice = context.slots[flow].ice;
   FlowRuntime& runtime = context.runtime[flow];
-  if (context.now_ns - ice.last_move_ns >= kMoveIntervalNs) return Select(flow, path, context);
+  // Nothing to move away from (all addresses were taken away): nobody's stream is aimed anywhere.
+  if (ice.selected == kNoPath || context.now_ns - ice.last_move_ns >= kMoveIntervalNs)
+    return Select(flow, path, context);
   const uint8_t rival = runtime.ice.deferred != kNoPath ? runtime.ice.deferred : ice.selected;
   if (ice.paths[path].priority > ice.paths[rival].priority) runtime.ice.deferred = path;
 }
