@@ -28,8 +28,8 @@ struct PathMatch {
 ///   ports  local endpoint             -> flows with RTP ingress: an array with a place for each RTP port there is
 ///   paths  (local endpoint, remote)   -> flows with WebRTC ingress; only addresses that passed a connectivity check,
 ///                                        and each address belongs to at most one leg
-/// The paths are hashed, their keys stand in the slots. The hash is keyed per process; only addresses that an ICE password or a command vouched for are ever inserted, so a
-/// cheap keyed mix is enough.
+/// The paths are hashed, their keys stand in the slots. The hash is keyed per process; only addresses that an ICE
+/// password or a command vouched for are ever inserted, so a cheap keyed mix is enough.
 class FlowTable {
  public:
   FlowTable(std::span<abi::FlowSlot> slots, const LocalPorts& local_ports, PrfStream& random);

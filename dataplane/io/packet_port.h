@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -58,5 +59,18 @@ class PacketPort {
   virtual MacAddress mac() const = 0;
   virtual PortStats stats() const = 0;
 };
+
+/// For ports that work in bursts: `send` gets at most kMaxBurst packets at a time and returns how many it took; so does
+/// this in all.
+template <typename SendBurst>
+size_t SendInBursts(std::span<const Packet> packets, SendBurst&& send) {
+  size_t sent = 0;
+  while (!packets.empty()) {
+    const size_t burst = std::min(packets.size(), kMaxBurst);
+    sent += send(packets.first(burst));
+    packets = packets.subspan(burst);
+  }
+  return sent;
+}
 
 }  // namespace linegate::io

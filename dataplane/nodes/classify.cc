@@ -70,7 +70,8 @@ void ClassifyWebRtc(PacketBatch& batch, size_t i, NodeContext& context) {
   if (payload_class == PayloadClass::kUnknown || payload_class == PayloadClass::kTurnChannel) {
     return context.Drop(meta, DropReason::kUnknownProtocol);
   }
-  const flow::PathMatch match = context.table.FindPath(meta.frame.destination, meta.frame.source, meta.hash);
+  const flow::PathMatch match =
+      context.table.FindPath(meta.frame.destination, meta.frame.source, meta.lookup);
   if (match.flow == flow::kNoFlow) return context.Drop(meta, DropReason::kUnvalidatedSource);
   meta.flow = match.flow;
   meta.path = match.path;
@@ -82,7 +83,7 @@ void ClassifyWebRtc(PacketBatch& batch, size_t i, NodeContext& context) {
 /// A port of a pair is RTP or RTCP; the first bytes only decide where both share a port (RFC 5761 section 4).
 void ClassifyRtp(PacketBatch& batch, size_t i, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
-  const flow::PortMatch match = context.table.FindPort(meta.hash);
+  const flow::PortMatch match = context.table.FindPort(meta.lookup);
   if (match.flow == flow::kNoFlow) return context.Drop(meta, DropReason::kNoFlow);
   meta.flow = match.flow;
   meta.component = match.component;
@@ -98,7 +99,7 @@ void ClassifyRtp(PacketBatch& batch, size_t i, NodeContext& context) {
 /// A relayed transport address: what its allocation makes of the packet is decided by who sent it.
 void ClassifyRelay(PacketBatch& batch, size_t i, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
-  meta.relay = context.turn.table.FindPort(abi::SocketAddress::From(meta.frame.destination), meta.hash);
+  meta.relay = context.turn.table.FindPort(abi::SocketAddress::From(meta.frame.destination), meta.lookup);
   if (meta.relay == flow::kNoRelay) return context.Drop(meta, DropReason::kNoFlow);
   batch.SetRoute(i, Route::kRelay);
 }
@@ -118,7 +119,7 @@ void ClassifyTurnListener(PacketBatch& batch, size_t i, NodeContext& context) {
   if (!channel_data && wire::ClassifyPayload(payload) != PayloadClass::kStun)
     return context.Drop(meta, DropReason::kUnknownProtocol);
   meta.relay = context.turn.table.FindClient(abi::SocketAddress::From(meta.frame.destination),
-                                             abi::SocketAddress::From(meta.frame.source), meta.hash);
+                                             abi::SocketAddress::From(meta.frame.source), meta.lookup);
   batch.SetRoute(i, Route::kTurnListener);
 }
 
@@ -133,17 +134,17 @@ void PrefetchEntry(PacketMeta& meta, NodeContext& context) {
     case LocalPortKind::kStunListener:
       return;
     case LocalPortKind::kTurnListener:
-      meta.hash = context.turn.table.HashOf(abi::SocketAddress::From(meta.frame.destination),
-                                            abi::SocketAddress::From(meta.frame.source));
-      return context.turn.table.PrefetchClient(meta.hash);
+      meta.lookup = context.turn.table.HashOf(abi::SocketAddress::From(meta.frame.destination),
+                                              abi::SocketAddress::From(meta.frame.source));
+      return context.turn.table.PrefetchClient(meta.lookup);
     case LocalPortKind::kWebRtc:
-      meta.hash = context.table.HashOf(meta.frame.destination, meta.frame.source);
-      return context.table.PrefetchPath(meta.hash);
+      meta.lookup = context.table.HashOf(meta.frame.destination, meta.frame.source);
+      return context.table.PrefetchPath(meta.lookup);
     case LocalPortKind::kRtp:
-      return context.table.PrefetchPort(meta.hash);
+      return context.table.PrefetchPort(meta.lookup);
     case LocalPortKind::kRelay:
-      meta.hash = context.turn.table.HashOf(abi::SocketAddress::From(meta.frame.destination));
-      return context.turn.table.PrefetchPort(meta.hash);
+      meta.lookup = context.turn.table.HashOf(abi::SocketAddress::From(meta.frame.destination));
+      return context.turn.table.PrefetchPort(meta.lookup);
   }
 }
 
@@ -221,7 +222,7 @@ void ParseOne(PacketBatch& batch, size_t i, NodeContext& context) {
   meta.payload = packet.data + meta.frame.payload_offset;
   meta.payload_bytes = meta.frame.payload_bytes;
   meta.local_kind = local.kind;
-  meta.hash = local.rtp_index;  // of others: PrefetchEntry
+  meta.lookup = local.rtp_index;  // of others: PrefetchEntry
   if (!IsListener(local.kind) && local.owner != context.worker) {
     meta.verdict = Verdict::kHandOver;
     meta.owner = local.owner;
@@ -234,7 +235,7 @@ void ParseOne(PacketBatch& batch, size_t i, NodeContext& context) {
 void PrefetchRelay(const PacketMeta& meta, NodeContext& context) {
   const flow::RelayTable& table = context.turn.table;
   const bool client = meta.local_kind == LocalPortKind::kTurnListener;
-  const uint32_t relay = client ? table.ClientCandidate(meta.hash) : table.PortCandidate(meta.hash);
+  const uint32_t relay = client ? table.ClientCandidate(meta.lookup) : table.PortCandidate(meta.lookup);
   if (relay == flow::kNoRelay) return;
   const abi::RelaySlot& slot = context.turn.slots[relay];
   const RelayRuntime& runtime = context.turn.runtime[relay];
@@ -271,7 +272,7 @@ void PrefetchState(const PacketMeta& meta, NodeContext& context) {
     case LocalPortKind::kRtp: {
       const bool webrtc = meta.local_kind == LocalPortKind::kWebRtc;
       const uint32_t flow =
-          webrtc ? context.table.PathCandidate(meta.hash) : context.table.FindPort(meta.hash).flow;
+          webrtc ? context.table.PathCandidate(meta.lookup) : context.table.FindPort(meta.lookup).flow;
       if (flow == flow::kNoFlow) return;
       if (webrtc) __builtin_prefetch(&context.slots[flow].config);
       return PrefetchFlow(flow, webrtc, context);
@@ -306,6 +307,7 @@ void Classify(PacketBatch& batch, NodeContext& context) {
   for (size_t i = 0; i < batch.count; ++i) Recognise(batch.packets[i], batch.meta[i], context);
   for (size_t i = 0; i < batch.count; ++i) {
     if (GuessFlow(batch.packets[i], batch.meta[i], context)) [[likely]] {
+      // Which kind it is stands in what is being fetched; a browser's needs more.
       PrefetchFlow(batch.meta[i].flow, true, context);
     } else {
       ParseOne(batch, i, context);

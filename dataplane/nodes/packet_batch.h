@@ -36,7 +36,7 @@ struct PacketMeta {
   uint32_t flow = flow::kNoFlow;    ///< slot whose ingress received it
   uint32_t relay = flow::kNoRelay;  ///< TURN allocation it belongs to
   uint64_t tuple_hash = 0;          ///< of a plain packet: KnownFlows'
-  uint32_t hash = 0;                ///< classify: where the table entry of flow or allocation stands
+  uint32_t lookup = 0;  ///< classify: what its table is asked with, a hash or LocalPort::rtp_index
   uint8_t* payload = nullptr;
   const wire::FrameTemplate* out = nullptr;  ///< headers to be sent: the flow's, or PacketBatch::own_headers
   wire::IpFields ip;

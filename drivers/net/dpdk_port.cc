@@ -201,13 +201,7 @@ size_t DpdkPort::SendBurst(std::span<const io::Packet> packets) {
 }
 
 size_t DpdkPort::Send(std::span<const io::Packet> packets) {
-  size_t sent = 0;
-  while (!packets.empty()) {
-    const size_t burst = std::min(packets.size(), io::kMaxBurst);
-    sent += SendBurst(packets.first(burst));
-    packets = packets.subspan(burst);
-  }
-  return sent;
+  return io::SendInBursts(packets, [this](std::span<const io::Packet> burst) { return SendBurst(burst); });
 }
 
 bool DpdkPort::Allocate(io::Packet& out) {

@@ -67,13 +67,7 @@ size_t VlanPort::SendBurst(std::span<const io::Packet> packets) {
 }
 
 size_t VlanPort::Send(std::span<const io::Packet> packets) {
-  size_t sent = 0;
-  while (!packets.empty()) {
-    const size_t burst = std::min(packets.size(), io::kMaxBurst);
-    sent += SendBurst(packets.first(burst));
-    packets = packets.subspan(burst);
-  }
-  return sent;
+  return io::SendInBursts(packets, [this](std::span<const io::Packet> burst) { return SendBurst(burst); });
 }
 
 io::PortStats VlanPort::stats() const {

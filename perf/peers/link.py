@@ -1,12 +1,15 @@
 """One veth link between two network namespaces: the load generator on one end, a relay on the other."""
 import contextlib
-import ctypes
 import json
 import os
 import pathlib
 import socket
 import subprocess
+import sys
 import time
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "scripts/lib"))
+from netns import command, inside  # noqa: E402
 
 LOAD, RELAY = "lgperf-load", "lgperf-relay"
 LOAD_DEVICE, RELAY_DEVICE = "lgperfl", "lgperfr"
@@ -14,8 +17,6 @@ PUBLIC, PRIVATE, GENERATOR = "10.90.1.1", "10.90.2.1", "10.90.1.254"
 # perf/load/call_plan.h: kPeerMac, kGatewayMac, and all blocks of peers' addresses.
 PEER_MAC, GATEWAY_MAC, PEERS = "02:00:00:09:00:01", "02:00:00:09:00:02", "10.200.0.0/13"
 BROWSER_PORT, PHONE_PORT = 5000, 6000
-_CLONE_NEWNET = 0x40000000
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def browser(call):
@@ -64,26 +65,6 @@ def up():
         yield
     finally:
         down()
-
-
-def command(namespace, *arguments):
-    """The command line that runs a program in a namespace of the link. bpffs mounts stay the host's."""
-    return ["nsenter", f"--net=/run/netns/{namespace}", "--", *map(str, arguments)]
-
-
-@contextlib.contextmanager
-def inside(namespace):
-    """Sockets made in here belong to that namespace."""
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    target = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
-    try:
-        if _libc.setns(target, _CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "setns")
-        yield
-    finally:
-        _libc.setns(home, _CLONE_NEWNET)
-        os.close(home)
-        os.close(target)
 
 
 def udp_socket(namespace, address, port=0):

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "drivers/net/xdp/bpf_queries.h"
+#include "drivers/net/xdp/file_descriptor.h"
 #include "drivers/net/xdp/system_error.h"
 #include "drivers/net/xdp/xdp_object.h"
 
@@ -24,26 +26,6 @@ namespace {
 
 constexpr char kProgramName[] = "xsk_def_prog";
 constexpr char kGenericInstead[] = "generic_instead";
-
-/// A file descriptor that closes itself.
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Fd() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 struct ObjectCloser {
   void operator()(bpf_object* object) const { bpf_object__close(object); }
@@ -66,48 +48,6 @@ int KeepLibbpfWarning(libbpf_print_level level, const char* format, va_list argu
   last_libbpf_warning = text;
   while (!last_libbpf_warning.empty() && last_libbpf_warning.back() == '\n') last_libbpf_warning.pop_back();
   return 0;
-}
-
-bpf_prog_info ProgramInfo(int fd) {
-  bpf_prog_info info = {};
-  uint32_t size = sizeof info;
-  if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0) info = {};
-  return info;
-}
-
-std::string ProgramName(uint32_t id) {
-  Fd fd(bpf_prog_get_fd_by_id(id));
-  const bpf_prog_info info = fd.valid() ? ProgramInfo(fd.get()) : bpf_prog_info{};
-  return std::string(info.name, strnlen(info.name, sizeof info.name));
-}
-
-struct Attachment {
-  uint32_t program_id = 0;  ///< 0: none; several modes at once report the first found
-  uint8_t mode = XDP_ATTACHED_NONE;
-};
-
-Result<Attachment> QueryAttachment(int interface_index) {
-  bpf_xdp_query_opts query = {};
-  query.sz = sizeof query;
-  if (int error = bpf_xdp_query(interface_index, 0, &query); error < 0) {
-    return FailErrno("cannot ask which XDP program is attached", -error);
-  }
-  Attachment attachment;
-  attachment.mode = query.attach_mode;
-  for (uint32_t id : {query.prog_id, query.drv_prog_id, query.skb_prog_id, query.hw_prog_id}) {
-    if (attachment.program_id == 0) attachment.program_id = id;
-  }
-  return attachment;
-}
-
-/// Program id the pinned link holds on `interface_index`; 0 when it hangs on nothing (interface gone) or
-/// elsewhere.
-uint32_t LinkedProgram(int link_fd, int interface_index) {
-  bpf_link_info info = {};
-  uint32_t size = sizeof info;
-  if (bpf_obj_get_info_by_fd(link_fd, &info, &size) != 0) return 0;
-  if (info.type != BPF_LINK_TYPE_XDP || info.xdp.ifindex != uint32_t(interface_index)) return 0;
-  return info.prog_id;
 }
 
 bool SameLayout(const bpf_map* map, int pinned_fd) {
@@ -171,8 +111,8 @@ struct XdpLoader::State {
   XdpOrigin origin = XdpOrigin::kAttached;
   std::string pin_directory;
   Object object;
-  Fd link;
-  Fd ports, sockets, counters;
+  FileDescriptor link;
+  FileDescriptor ports, sockets, counters;
   uint32_t program_id = 0;
   XdpMode mode = XdpMode::kGeneric;
   std::string native_refusal;
@@ -212,11 +152,11 @@ Status XdpLoader::State::Load() {
   for (const PinnedMap& pinned : kMaps) {
     bpf_map* map = bpf_object__find_map_by_name(object.get(), pinned.name);
     if (map == nullptr) return Fail(std::string("the embedded XDP program has no map ") + pinned.name);
-    Fd existing(bpf_obj_get(PinPath(pinned.file).c_str()));
+    FileDescriptor existing(bpf_obj_get(PinPath(pinned.file).c_str()));
     if (!existing.valid()) continue;
     if (!SameLayout(map, existing.get())) {
       // Pinned by another version: its link goes too, as the old program holds the old maps.
-      link = Fd();
+      link = FileDescriptor();
       RemovePins();
       return Load();
     }
@@ -234,10 +174,10 @@ Status XdpLoader::State::PinMaps() {
   std::error_code error;
   std::filesystem::create_directory(pin_directory, error);
   if (error) return Fail(pin_directory + ": " + error.message());
-  Fd* const fds[] = {&ports, &sockets, &counters};
+  FileDescriptor* const fds[] = {&ports, &sockets, &counters};
   for (size_t i = 0; i < std::size(kMaps); ++i) {
     const bpf_map* map = bpf_object__find_map_by_name(object.get(), kMaps[i].name);
-    *fds[i] = Fd(dup(bpf_map__fd(map)));
+    *fds[i] = FileDescriptor(dup(bpf_map__fd(map)));
     if (!fds[i]->valid()) return FailErrno("dup");
     const std::string path = PinPath(kMaps[i].file);
     if (access(path.c_str(), F_OK) == 0) continue;
@@ -254,7 +194,7 @@ int XdpLoader::State::Create(int program_fd, XdpMode in_mode) {
   mode = in_mode;
   const int fd = bpf_link_create(program_fd, interface_index, BPF_XDP, &create);
   if (fd < 0) return errno;
-  link = Fd(fd);
+  link = FileDescriptor(fd);
   return 0;
 }
 
@@ -276,7 +216,7 @@ Status XdpLoader::State::AttachNew(int program_fd) {
 }
 
 Status XdpLoader::State::AttachOrAdopt() {
-  link = Fd(bpf_obj_get(PinPath("link").c_str()));
+  link = FileDescriptor(bpf_obj_get(PinPath("link").c_str()));
   auto attached = QueryAttachment(interface_index);
   if (!attached) return MakeUnexpected(std::move(attached).error());
   const uint32_t linked = link.valid() ? LinkedProgram(link.get(), interface_index) : 0;
@@ -295,7 +235,7 @@ Status XdpLoader::State::AttachOrAdopt() {
   if (link.valid() && (!ours || attached->mode != AttachedAs(mode))) {
     // The interface was recreated under the pin, or the mode is to change: the maps stay, the link goes.
     if (ours) bpf_link_detach(link.get());
-    link = Fd();
+    link = FileDescriptor();
     unlink(PinPath("link").c_str());
     ours = false;
   }
@@ -307,7 +247,7 @@ Status XdpLoader::State::AttachOrAdopt() {
   program_id = fresh.id;
   if (!ours) return AttachNew(program_fd);
   origin = XdpOrigin::kAdopted;
-  Fd current(bpf_prog_get_fd_by_id(linked));
+  FileDescriptor current(bpf_prog_get_fd_by_id(linked));
   const bpf_prog_info running = current.valid() ? ProgramInfo(current.get()) : bpf_prog_info{};
   if (std::memcmp(running.tag, fresh.tag, sizeof fresh.tag) == 0) {
     program_id = linked;
@@ -372,7 +312,7 @@ Status XdpLoader::VerifySocketBound(uint32_t queue) const {
   }
   // An XSKMAP cannot be read from user space. Adding a socket of ours "only if absent" tells whether one is
   // there.
-  Fd probe(socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0));
+  FileDescriptor probe(socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0));
   if (!probe.valid()) return FailErrno(subject + ": cannot open an AF_XDP socket");
   const int value = probe.get();
   if (bpf_map_update_elem(state_->sockets.get(), &queue, &value, BPF_NOEXIST) == 0) {
@@ -399,7 +339,7 @@ Result<XdpCounters> XdpLoader::ReadCounters() const {
 
 void XdpLoader::Release(const std::string& bpffs_directory, const std::string& interface) {
   const std::string pin_directory = bpffs_directory + "/" + interface;
-  Fd link(bpf_obj_get((pin_directory + "/link").c_str()));
+  FileDescriptor link(bpf_obj_get((pin_directory + "/link").c_str()));
   if (link.valid()) bpf_link_detach(link.get());
   std::error_code ignored;
   std::filesystem::remove_all(pin_directory, ignored);
@@ -417,7 +357,7 @@ Status XdpLoader::Detach() {
   if (bpf_link_detach(state_->link.get()) != 0 && errno != ENOENT && errno != ENOLINK) {
     return FailErrno("interface '" + state_->options.interface + "': cannot detach the XDP program");
   }
-  state_->link = Fd();
+  state_->link = FileDescriptor();
   state_->RemovePins();
   UnmountBpffsIfUnused(state_->options.bpffs_directory);
   return {};

@@ -1,36 +1,27 @@
 """The lab's namespaces (scripts/lab.sh) as these tests see them."""
 import contextlib
-import ctypes
 import json
 import os
 import pathlib
 import socket
 import subprocess
+import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.append(str(ROOT / "scripts/lib"))
+import netns  # noqa: E402
+
 NAME = os.environ.get("LINEGATE_LAB") or "lg"
 RUN = pathlib.Path("/run/linegate-lab" if NAME == "lg" else f"/run/linegate-lab-{NAME}")
 SERVER, SERVER6 = "10.90.1.1", "fd90:1::1"
 CLIENT, CLIENT6 = "10.90.1.2", "fd90:1::2"
 PEER, PEER6 = "10.90.2.2", "fd90:2::2"
-_CLONE_NEWNET = 0x40000000
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
-@contextlib.contextmanager
 def inside(where):
     """Sockets made in here belong to the lab's namespace web, core or sip, whoever uses them later."""
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    target = os.open(f"/run/netns/{NAME}-{where}", os.O_RDONLY)
-    try:
-        if _libc.setns(target, _CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "setns")
-        yield
-    finally:
-        _libc.setns(home, _CLONE_NEWNET)
-        os.close(home)
-        os.close(target)
+    return netns.inside(f"{NAME}-{where}")
 
 
 def udp_socket(where, address, port=0):
@@ -43,7 +34,7 @@ def udp_socket(where, address, port=0):
 
 def command(where, *arguments):
     """The command line that runs a program inside a namespace."""
-    return ["nsenter", f"--net=/run/netns/{NAME}-{where}", "--", *map(str, arguments)]
+    return netns.command(f"{NAME}-{where}", *arguments)
 
 
 def run(where, *arguments, timeout=30, check=False):

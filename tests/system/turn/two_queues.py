@@ -49,13 +49,16 @@ def both_survive(config):
         before = counters()
         os.kill(lab.process_id("dataplane"), signal.SIGKILL)
         lab.up_again()
-        lab.until("every relay goes on", 5, lambda: all(max(list(r.returned)) > r.sent - 20 for r in relays))
+        sent = [relay.sent for relay in relays]
+        lab.until("every relay goes on", 5, lambda: all(max(list(r.returned)) > n for r, n in zip(relays, sent)))
         lost = []
         for relay in relays:
             relay.finish()
             missing = sorted(set(range(relay.sent)) - relay.returned)
             require(not missing or missing[-1] - missing[0] + 1 == len(missing), f"lost here and there: {missing}")
             lost.append(len(missing))
+        for number, worker in enumerate(grown(before, counters())):
+            require(worker["relayed_to_peer_pkts"] > 0 and worker["relayed_to_client_pkts"] > 0, f"worker {number} relays no more")
         require(max(lost) * 0.04 < 2.0, f"a gap of {max(lost)} packets, 25 a second")
         print(f"       {FORMS[config]}: {len(relays)} relays, gap {1000 * 0.04 * min(lost):.0f} to {1000 * 0.04 * max(lost):.0f} ms", flush=True)
     finally:

@@ -1,6 +1,4 @@
 """Two network namespaces joined by a veth pair, sockets inside them, and the process under test."""
-import contextlib
-import ctypes
 import json
 import os
 import select
@@ -8,7 +6,11 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import time
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../scripts/lib"))
+from netns import inside  # noqa: E402
 
 CORE, PEER = "lgx-core", "lgx-peer"
 CORE_IF, PEER_IF = "lgx0", "lgx1"
@@ -16,28 +18,11 @@ CORE_V4, CORE_V6 = "10.91.1.1", "fd91:1::1"
 PEER_V4, PEER_V6 = "10.91.1.2", "fd91:1::2"
 RUNTIME = "/run/lgx-test/runtime"
 CONFIGS = "/run/lgx-test"
-_CLONE_NEWNET = 0x40000000
 _SO_RCVBUFFORCE = 33
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def sh(command, check=True):
     return subprocess.run(command.split(), check=check, capture_output=True, text=True).stdout
-
-
-@contextlib.contextmanager
-def inside(namespace):
-    """Sockets made in here belong to `namespace`, whoever uses them later."""
-    home = os.open("/proc/self/ns/net", os.O_RDONLY)
-    target = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
-    try:
-        if _libc.setns(target, _CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "setns")
-        yield
-    finally:
-        _libc.setns(home, _CLONE_NEWNET)
-        os.close(home)
-        os.close(target)
 
 
 def create_link(queues=1, peer_queues=None):

@@ -88,6 +88,7 @@ TEST_F(KnownFlow, IsForgottenWithThePathAndLearnedAgain) {
   EXPECT_EQ(ToPhone(Secure(3)), 0u);
   EXPECT_EQ(bench_.drops(DropReason::kUnvalidatedSource), before + 1);
   call_.Connect(kBrowser);
+  EXPECT_EQ(ToBrowser(Plain(1)), 1u) << "nothing is selected, so the nomination need not wait";
   EXPECT_EQ(ToPhone(Secure(4)), 1u);
   const uint64_t known_before = known();
   EXPECT_EQ(ToPhone(Secure(5)), 1u);

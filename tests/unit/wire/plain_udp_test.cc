@@ -17,6 +17,10 @@ std::vector<uint8_t> Frame(size_t payload_bytes) {
   return PacketBuilder().Ethernet().Ipv4("10.0.0.1", "10.0.0.2").Udp(5000, 6000).Payload(payload).Build();
 }
 
+PacketBuilder Usual() {
+  return PacketBuilder().Ethernet().Ipv4("10.0.0.1", "10.0.0.2").Udp(1, 2).Payload("x");
+}
+
 /// -> whether the short look took it; fails where the long one disagrees.
 bool Agrees(ByteView frame) {
   PlainUdp plain;
@@ -64,43 +68,13 @@ TEST(PlainUdp, AgreesOnEveryTruncation) {
 TEST(PlainUdp, AgreesOnEveryHeaderWord) {
   // With a right header checksum each time, so that the fields alone decide.
   for (uint32_t word = 0; word <= 0xffff; ++word) {
-    Agrees(PacketBuilder()
-               .Ethernet()
-               .Ipv4("10.0.0.1", "10.0.0.2")
-               .Udp(1, 2)
-               .Payload("x")
-               .FragmentWord(uint16_t(word))
-               .Build());
-    Agrees(PacketBuilder()
-               .Ethernet()
-               .Ipv4("10.0.0.1", "10.0.0.2")
-               .Udp(1, 2)
-               .Payload("x")
-               .IpLength(uint16_t(word))
-               .Build());
-    Agrees(PacketBuilder()
-               .Ethernet()
-               .Ipv4("10.0.0.1", "10.0.0.2")
-               .Udp(1, 2)
-               .Payload("x")
-               .UdpLength(uint16_t(word))
-               .Build());
+    Agrees(Usual().FragmentWord(uint16_t(word)).Build());
+    Agrees(Usual().IpLength(uint16_t(word)).Build());
+    Agrees(Usual().UdpLength(uint16_t(word)).Build());
   }
   for (uint32_t byte = 0; byte <= 0xff; ++byte) {
-    Agrees(PacketBuilder()
-               .Ethernet()
-               .Ipv4("10.0.0.1", "10.0.0.2")
-               .Udp(1, 2)
-               .Payload("x")
-               .Ttl(uint8_t(byte))
-               .Build());
-    Agrees(PacketBuilder()
-               .Ethernet()
-               .Ipv4("10.0.0.1", "10.0.0.2")
-               .Udp(1, 2)
-               .Payload("x")
-               .Protocol(uint8_t(byte))
-               .Build());
+    Agrees(Usual().Ttl(uint8_t(byte)).Build());
+    Agrees(Usual().Protocol(uint8_t(byte)).Build());
   }
 }
 
@@ -116,20 +90,8 @@ TEST(PlainUdp, LeavesTheRestToTheLongWay) {
   EXPECT_FALSE(
       Agrees(PacketBuilder().Ethernet().Vlan(5).Ipv4("10.0.0.1", "10.0.0.2").Udp(1, 2).Payload("x").Build()));
   EXPECT_FALSE(Agrees(PacketBuilder().Ethernet().Ipv6("fd90::1", "fd90::2").Udp(1, 2).Payload("x").Build()));
-  EXPECT_TRUE(Agrees(PacketBuilder()
-                         .Ethernet()
-                         .Ipv4("10.0.0.1", "10.0.0.2")
-                         .Udp(1, 2)
-                         .Payload("x")
-                         .TrailingBytes(17)
-                         .Build()));
-  EXPECT_TRUE(Agrees(PacketBuilder()
-                         .Ethernet()
-                         .Ipv4("10.0.0.1", "10.0.0.2")
-                         .Udp(1, 2)
-                         .Payload("x")
-                         .FragmentWord(0x4000)
-                         .Build()));
+  EXPECT_TRUE(Agrees(Usual().TrailingBytes(17).Build()));
+  EXPECT_TRUE(Agrees(Usual().FragmentWord(0x4000).Build()));
 }
 
 TEST(PlainUdp, ToldApartByEachAddressAndPort) {
