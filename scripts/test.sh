@@ -53,16 +53,16 @@ tally() {
   } < <(python3 -B scripts/lib/tally.py "$@")
 }
 
-# step NAME COMMAND...: one check that either passes or fails.
+# step NAME COMMAND...: one check that either passes or fails; the summary repeats the last words of one that fails.
 step() {
-  local name=$1
+  local name=$1 said=$results/${1//[^a-z0-9]/-}.log
   shift
   headline "$name"
-  if "$@"; then
+  if "$@" 2>&1 | tee "$said"; then
     passed=$((passed + 1))
   else
     failed=$((failed + 1))
-    failures+=("$name")
+    failures+=("$name: $(tail -n 5 "$said" | tr '\n' ' ')")
   fi
 }
 

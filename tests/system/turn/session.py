@@ -14,7 +14,7 @@ import lab
 import stun
 from stun import ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION, REFRESH, REQUEST
 
-QUICK_S, FENCE_S, LIMIT_S = 0.06, 0.3, 3.0
+QUICK_S, FENCE_S, RTO_S, LIMIT_S = 0.06, 0.3, 0.5, 3.0
 
 
 class Closed(Exception):
@@ -126,9 +126,13 @@ class Session:
         return message
 
     def challenge(self):
-        """Learns a nonce, as a client does with its first request; not recorded."""
-        self.send(self.build(ALLOCATE, stun.transport(), auth=False, transaction=(first := stun.new_transaction())))
-        answer = self.answer_to(first, LIMIT_S)
+        """Learns a nonce, as a client does with its first request, retransmitted over UDP (RFC 8489 section 6.2.1: a server
+        that a flood keeps busy loses some); not recorded."""
+        request = self.build(ALLOCATE, stun.transport(), auth=False, transaction=(first := stun.new_transaction()))
+        answer, deadline = None, time.monotonic() + LIMIT_S
+        while answer is None and (left := deadline - time.monotonic()) > 0:
+            self.send(request)
+            answer = self.answer_to(first, min(left, RTO_S) if self.transport == "udp" else left)
         if answer is None or answer.get("NONCE") is None:
             raise RuntimeError("no challenge to an Allocate without credentials")
         self.nonce, self.realm = answer.get("NONCE"), answer.get("REALM")
