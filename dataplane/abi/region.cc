@@ -147,6 +147,7 @@ Result<Region> Region::Create(const std::string& path, size_t bytes, unsigned mo
   if (mapped == MAP_FAILED) return Fail(path + ": " + Errno("mmap"));
   region.data_ = static_cast<uint8_t*>(mapped);
   madvise(mapped, region.size_, MADV_DONTDUMP);
+  (void)madvise(mapped, region.size_, MADV_HUGEPAGE);  // a tmpfs mounted with huge=advise grants it
   // Best effort: RLIMIT_MEMLOCK may forbid it, and huge pages are never swapped anyway.
   (void)mlock(mapped, region.size_);
   *existing = same_size && CheckHeader(*region.header(), region.size_, identity).has_value();

@@ -1,9 +1,9 @@
 #pragma once
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "dataplane/abi/flow_slot.h"
+#include "dataplane/base/huge_pages.h"
 #include "dataplane/base/prf_stream.h"
 #include "dataplane/flow/hash_index.h"
 #include "dataplane/flow/local_ports.h"
@@ -68,7 +68,7 @@ class FlowTable {
   std::span<abi::FlowSlot> slots_;
   const LocalPorts& local_ports_;
   uint64_t key_[3];
-  std::vector<uint32_t> ports_;  ///< flow * 2 + component, or kNoPort
+  HugePageVector<uint32_t> ports_;  ///< flow * 2 + component, or kNoPort
   HashIndex paths_;
 };
 

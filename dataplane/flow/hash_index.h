@@ -1,9 +1,9 @@
 #pragma once
 #include <bit>
 #include <cstdint>
-#include <vector>
 
 #include "dataplane/base/check.h"
+#include "dataplane/base/huge_pages.h"
 
 namespace linegate::flow {
 
@@ -73,7 +73,7 @@ class HashIndex {
   uint32_t capacity_;
   uint32_t mask_;
   uint32_t size_ = 0;
-  std::vector<Entry> entries_;
+  HugePageVector<Entry> entries_;
 };
 
 }  // namespace linegate::flow

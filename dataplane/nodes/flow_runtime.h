@@ -82,7 +82,7 @@ struct alignas(64) FlowRuntime {
   bool send_rtp = false;
   bool send_rtcp = false;
   abi::FlowService service = abi::FlowService::kRelay;
-  uint8_t last_payload_type = kNotMapped;  ///< as received, and what `payload_map` made of it
+  uint8_t last_payload_type = kNotMapped;  ///< as received, and what the configuration makes of it
   uint8_t last_mapped_type = kNotMapped;
   uint8_t verifying = abi::kNoPath;  ///< nominated path of another IP address, not proven yet
   bool has_receive_extras = false;
@@ -98,7 +98,6 @@ struct alignas(64) FlowRuntime {
   std::unique_ptr<ReceiveKeyExtras> receive_extras;  ///< nullptr: one key, no MKI
   std::unique_ptr<srtp::MkiCodec> send_mki;          ///< nullptr: none
   std::array<Endpoint, 2> expected;                  ///< RTP ingress: sources accepted; family kNone: none
-  std::array<uint8_t, 128> payload_map;
   IceRuntime ice;
   TokenBucket stun_errors{2, 5};
   TokenBucket dtls{100, 200};
@@ -112,12 +111,17 @@ struct alignas(64) FlowRuntime {
     has_send_mki = send_mki != nullptr;
   }
   /// The payload type to send for one that was received, or kNotMapped. A stream seldom changes its type.
-  uint8_t MapPayloadType(uint8_t received) {
+  uint8_t MapPayloadType(uint8_t received, const abi::FlowConfig& config) {
     if (received == last_payload_type) [[likely]]
       return last_mapped_type;
     last_payload_type = received;
-    return last_mapped_type = payload_map[received];
+    last_mapped_type = kNotMapped;
+    for (const abi::PayloadMapping& mapping : std::span(config.payload).first(config.payload_count)) {
+      if (mapping.from == received) last_mapped_type = mapping.to;
+    }
+    return last_mapped_type;
   }
+  void ForgetPayloadTypes() { last_payload_type = last_mapped_type = kNotMapped; }
 };
 static_assert(offsetof(FlowRuntime, stream) == 64);
 static_assert(offsetof(FlowRuntime, egress) + offsetof(EgressTarget, headers) +

@@ -1,8 +1,8 @@
 #pragma once
 #include <bit>
 #include <cstdint>
-#include <vector>
 
+#include "dataplane/base/huge_pages.h"
 #include "dataplane/base/prf_stream.h"
 #include "dataplane/flow/address_hash.h"
 #include "dataplane/flow/flow_table.h"
@@ -42,7 +42,7 @@ class KnownFlows {
   };
   uint32_t mask_;
   uint64_t key_[2];
-  std::vector<Entry> entries_;
+  HugePageVector<Entry> entries_;
 };
 
 }  // namespace linegate::nodes

@@ -42,7 +42,7 @@ void Dispatch(PacketBatch& batch, size_t i, const FlowRuntime& flow, NodeContext
 void ForwardRtp(PacketBatch& batch, size_t i, NodeContext& context) {
   PacketMeta& meta = batch.meta[i];
   FlowRuntime& flow = context.runtime[meta.flow];
-  const uint8_t mapped = flow.MapPayloadType(meta.payload[1] & 0x7f);
+  const uint8_t mapped = flow.MapPayloadType(meta.payload[1] & 0x7f, context.slots[meta.flow].config);
   if (mapped == FlowRuntime::kNotMapped) return context.Drop(meta, DropReason::kPayloadTypeUnknown);
   if (!flow.send_rtp) return context.Drop(meta, DropReason::kMediaDisabled);
   if (flow.service != FlowService::kRelay) [[unlikely]] {

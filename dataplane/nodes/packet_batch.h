@@ -15,8 +15,8 @@
 
 namespace linegate::nodes {
 
-/// What the nodes know of one packet.
-struct PacketMeta {
+/// What every packet begins with.
+struct PacketState {
   Verdict verdict = Verdict::kForward;
   abi::DropReason reason = abi::DropReason::kNone;
   Route route = Route::kStunListener;
@@ -35,14 +35,25 @@ struct PacketMeta {
   uint16_t rtp_header_bytes = 0;
   uint32_t flow = flow::kNoFlow;    ///< slot whose ingress received it
   uint32_t relay = flow::kNoRelay;  ///< TURN allocation it belongs to
-  uint64_t tuple_hash = 0;          ///< of a plain packet: KnownFlows'
   uint32_t lookup = 0;  ///< classify: what its table is asked with, a hash or LocalPort::rtp_index
+  uint64_t tuple_hash = 0;  ///< of a plain packet: KnownFlows'
   uint8_t* payload = nullptr;
   const wire::FrameTemplate* out = nullptr;  ///< headers to be sent: the flow's, or PacketBatch::own_headers
-  wire::IpFields ip;
+};
+static_assert(sizeof(PacketState) <= 64, "a cache line, so that beginning costs one store of that size");
+
+/// What the nodes know of one packet.
+struct PacketMeta : PacketState {
   wire::PlainUdp plain;   ///< udp_bytes == 0: not of that kind
+  wire::IpFields ip;      ///< with `open`
   wire::FrameView frame;  ///< as received; not made of a packet with `known_source`
 
+  /// Forgets the packet that was here before; what only some packets have is left to those who make it.
+  void Begin(uint8_t looped) {
+    static_cast<PacketState&>(*this) = {};
+    hops = looped;
+    plain.udp_bytes = 0;
+  }
   ByteView payload_view() const { return {payload, payload_bytes}; }
   MutableByteView mutable_payload() { return {payload, payload_bytes}; }
 };
@@ -77,8 +88,7 @@ struct PacketBatch {
   /// Adds a packet that was looped `hops` times. Pre: not full.
   void Add(const io::Packet& packet, uint8_t hops) {
     packets[count] = packet;
-    meta[count] = PacketMeta{};
-    meta[count].hops = hops;
+    meta[count].Begin(hops);
     ++count;
   }
   /// Packet `i` leaves with `header`, which nobody keeps ready, by port `port_id`.

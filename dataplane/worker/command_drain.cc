@@ -195,11 +195,7 @@ void CommandDrain::ApplyConfig(uint32_t index) {
   runtime.send_rtp = config.send_rtp != 0;
   runtime.send_rtcp = config.send_rtcp != 0;
   runtime.service = config.service;
-  runtime.last_payload_type = FlowRuntime::kNotMapped;
-  runtime.payload_map.fill(FlowRuntime::kNotMapped);
-  for (uint32_t i = 0; i < config.payload_count; ++i) {
-    runtime.payload_map[config.payload[i].from] = config.payload[i].to;
-  }
+  runtime.ForgetPayloadTypes();
   runtime.to_learn = config.ingress.latch != 0 ? uint8_t(~slot.latched & 3) : 0;
   for (uint32_t c = 0; c < 2; ++c) {
     const bool learned = config.ingress.latch != 0 && (slot.latched & (1u << c)) != 0;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "dataplane/abi/punt_record.h"
+#include "dataplane/base/huge_pages.h"
 #include "dataplane/nodes/classify.h"
 #include "dataplane/nodes/flow_egress.h"
 #include "dataplane/nodes/ice_paths.h"
@@ -75,11 +76,11 @@ class Worker::State {
   flow::FlowSlots slots_;
   flow::FlowTable table_;
   nodes::KnownFlows known_flows_;
-  std::vector<nodes::FlowRuntime> runtime_;
+  HugePageVector<nodes::FlowRuntime> runtime_;
   flow::RelaySlots relay_slots_;
   flow::RelayTable relay_table_;
-  std::vector<nodes::RelayRuntime> relay_runtime_;
-  std::vector<nodes::RelayTargets> relay_targets_;
+  HugePageVector<nodes::RelayRuntime> relay_runtime_;
+  HugePageVector<nodes::RelayTargets> relay_targets_;
   WorkerRelayDirectory relay_directory_;
   nodes::SourceLimiter sources_;
   flow::TimerWheel timers_;
@@ -274,7 +275,7 @@ bool Worker::State::ReceiveBursts() {
     batch_.Clear();
     const size_t count = port->Receive(batch_.packets);
     if (count == 0) continue;
-    for (size_t i = 0; i < count; ++i) batch_.meta[i] = nodes::PacketMeta{};
+    for (size_t i = 0; i < count; ++i) batch_.meta[i].Begin(0);
     batch_.count = count;
     tally_.counters[size_t(abi::Counter::kReceivedPkts)] += count;
     ProcessBatch();

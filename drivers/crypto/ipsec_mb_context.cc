@@ -43,9 +43,10 @@ void Expand(IMB_MGR& manager, const srtp::SessionKeySet& set, CounterModeSchedul
 }
 
 template <typename Context>
-Result<std::unique_ptr<srtp::CryptoContext>> Made(IMB_MGR& manager, const srtp::SessionKeys& keys,
-                                                  srtp::Profile profile, srtp::Direction direction) {
-  return std::unique_ptr<srtp::CryptoContext>(std::make_unique<Context>(manager, keys, profile, direction));
+Result<std::unique_ptr<srtp::CryptoContext>> Made(IMB_MGR& manager, ContextPool& pool,
+                                                  const srtp::SessionKeys& keys, srtp::Profile profile,
+                                                  srtp::Direction direction) {
+  return std::unique_ptr<srtp::CryptoContext>(new (pool) Context(manager, keys, profile, direction));
 }
 
 void Expand(IMB_MGR& manager, const srtp::SessionKeySet& set, GcmSalt& salt, gcm_key_data& expanded) {
@@ -62,20 +63,21 @@ void Expand(IMB_MGR& manager, const srtp::SessionKeySet& set, GcmSalt& salt, gcm
 }  // namespace
 
 Result<std::unique_ptr<srtp::CryptoContext>> IpsecMbContext::Create(IMB_MGR& manager,
+                                                                    ContextPool& pool,
                                                                     const srtp::MasterKey& key,
                                                                     srtp::Direction direction) {
   OpensslAes aes;
   const auto keys = srtp::DeriveSessionKeys(key, aes);
   if (!keys) return MakeUnexpected(keys.error());
   const srtp::ProfileTraits traits = *srtp::TraitsOf(key.profile);
-  if (traits.aead) return Made<GcmContext>(manager, *keys, key.profile, direction);
+  if (traits.aead) return Made<GcmContext>(manager, pool, *keys, key.profile, direction);
   switch (traits.key_bytes) {
     case 24:
-      return Made<CounterModeContextOf<12>>(manager, *keys, key.profile, direction);
+      return Made<CounterModeContextOf<12>>(manager, pool, *keys, key.profile, direction);
     case 32:
-      return Made<CounterModeContextOf<14>>(manager, *keys, key.profile, direction);
+      return Made<CounterModeContextOf<14>>(manager, pool, *keys, key.profile, direction);
     default:
-      return Made<CounterModeContextOf<10>>(manager, *keys, key.profile, direction);
+      return Made<CounterModeContextOf<10>>(manager, pool, *keys, key.profile, direction);
   }
 }
 

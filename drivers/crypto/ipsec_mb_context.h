@@ -8,6 +8,7 @@
 #include "dataplane/srtp/key_derivation.h"
 #include "dataplane/srtp/packet_index.h"
 #include "dataplane/srtp/transform.h"
+#include "drivers/crypto/context_pool.h"
 
 namespace linegate::crypto {
 
@@ -73,8 +74,12 @@ struct GcmSalt {
 class IpsecMbContext : public srtp::CryptoContext {
  public:
   /// Errors: unsupported profile, wrong length of key or salt, failed derivation.
-  static Result<std::unique_ptr<srtp::CryptoContext>> Create(IMB_MGR& manager, const srtp::MasterKey& key,
+  static Result<std::unique_ptr<srtp::CryptoContext>> Create(IMB_MGR& manager, ContextPool& pool,
+                                                             const srtp::MasterKey& key,
                                                              srtp::Direction direction);
+  static void* operator new(size_t bytes, ContextPool& pool) { return pool.Allocate(bytes); }
+  static void operator delete(void* context, ContextPool&) noexcept { ContextPool::Free(context); }
+  static void operator delete(void* context) noexcept { ContextPool::Free(context); }
   srtp::Profile profile() const { return profile_; }
   srtp::Direction direction() const { return direction_; }
   bool aead() const { return cipher_ == Cipher::kGcm; }

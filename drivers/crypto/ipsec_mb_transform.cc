@@ -106,6 +106,7 @@ SortedBurst Sort(std::span<CryptoJob> jobs, Direction direction, Check check) {
 
 struct IpsecMbTransform::Engine {
   IpsecMbManager manager;
+  ContextPool contexts;
   GcmCipher gcm;
   CounterModeBurst counter_mode;
 };
@@ -124,7 +125,7 @@ Result<std::unique_ptr<IpsecMbTransform>> IpsecMbTransform::Create(IpsecMbInstru
 
 Result<std::unique_ptr<srtp::CryptoContext>> IpsecMbTransform::CreateContext(const srtp::MasterKey& key,
                                                                              Direction direction) {
-  return IpsecMbContext::Create(*engine_->manager, key, direction);
+  return IpsecMbContext::Create(*engine_->manager, engine_->contexts, key, direction);
 }
 
 void IpsecMbTransform::Protect(std::span<CryptoJob> jobs) noexcept {

@@ -12,7 +12,7 @@ constexpr unsigned kCachePerLcore = 256;
 
 Result<DpdkPool> DpdkPool::Create(size_t buffers) {
   rte_mempool* pool = rte_pktmbuf_pool_create("linegate", unsigned(buffers), kCachePerLcore, 0,
-                                              RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+                                              RTE_PKTMBUF_HEADROOM + kBufferBytes, SOCKET_ID_ANY);
   if (pool == nullptr) {
     return Fail("cannot allocate " + std::to_string(buffers) + " packet buffers: " + rte_strerror(rte_errno));
   }

@@ -1,6 +1,7 @@
 #pragma once
 #include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "dataplane/base/result.h"
@@ -8,6 +9,11 @@
 struct rte_mempool;
 
 namespace linegate::drivers {
+
+/// Bytes of a buffer behind its headroom: a frame of 1,518 bytes and what we put in front. A memif ring's buffers are as
+/// large, which its driver's quick path for received packets and the one for sent packets want both. An odd number of cache
+/// lines: the same offset of neighbouring buffers falls into different sets of the cache, of 2,048 bytes into one of 32.
+inline constexpr uint16_t kBufferBytes = 33 * 64;
 
 /// The one mempool of the process: every port receives into it and can send from it, so a frame moves between
 /// ports and workers without a copy. Outlives all ports. Needs the EAL.

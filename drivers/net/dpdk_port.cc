@@ -84,7 +84,8 @@ Result<std::unique_ptr<DpdkPort>> DpdkPort::Open(const DpdkPool& pool, uint16_t 
   return Open(std::move(port),
               std::string("role=") + (server ? "server" : "client") + ",id=" + std::to_string(device.id) +
                   ",socket=" + device.socket +
-                  ",socket-abstract=no,bsize=2048,rsize=" + std::to_string(device.log2_slots));
+                  ",socket-abstract=no,bsize=" + std::to_string(kBufferBytes) +
+                  ",rsize=" + std::to_string(device.log2_slots));
 }
 
 Result<std::unique_ptr<DpdkPort>> DpdkPort::Open(std::unique_ptr<DpdkPort> port,

@@ -16,6 +16,9 @@ namespace {
 
 constexpr size_t kStampOffset = 42 + 12;  // in a frame of ours, untagged IPv4 without options
 
+// So many packets lost in a row look like a source that began anew (TransmitIndex): the device may number anew, too.
+constexpr uint64_t kRenumberedFrom = 0x8000;
+
 using Side = CallPlan::Side;
 
 }  // namespace
@@ -24,8 +27,7 @@ Checker::Checker(const CallPlan& plan, const LoadOptions& options, crypto::Ipsec
     : plan_(plan),
       options_(options),
       transform_(transform),
-      missed_wraps_(plan.calls()),
-      newest_(plan.calls()) {
+      streams_(plan.calls()) {
   if (!ReceivesSrtp(options.suite)) return;
   const auto add = [this](const srtp::MasterKey& key) {
     contexts_.push_back(*transform_.CreateContext(key, srtp::Direction::kUnprotect));
@@ -114,23 +116,6 @@ bool Checker::Decrypt(MutableByteView& payload, srtp::PacketKind kind, uint32_t 
   return true;
 }
 
-bool Checker::DecryptMedia(MutableByteView& payload, uint32_t call, uint32_t ssrc, uint64_t index) {
-  constexpr uint32_t kMostAtOnce = 4;
-  const std::vector<uint8_t> received(payload.begin(), payload.end());
-  for (uint32_t more = 0; more < kMostAtOnce; ++more) {
-    const uint64_t missed = (uint64_t{missed_wraps_[call]} + more) << 16;
-    if (missed > index) return false;
-    MutableByteView attempt = payload;
-    if (Decrypt(attempt, srtp::PacketKind::kRtp, call, ssrc, index - missed)) {
-      missed_wraps_[call] += more;
-      payload = attempt;
-      return true;
-    }
-    std::ranges::copy(received, payload.begin());
-  }
-  return false;
-}
-
 std::string Checker::RtcpFault(MutableByteView payload, uint32_t call) {
   const uint32_t ssrc = CallPlan::SsrcOf(call, Side::kFirst);
   if (payload.size() < 8 || LoadBe32(payload.data() + 4) != ssrc) return "RTCP sender";
@@ -144,8 +129,10 @@ std::string Checker::MediaFault(MutableByteView payload, uint32_t call, uint64_t
   const auto header = wire::RtpHeaderView::ParseHeader(payload);
   if (!header || header->header_bytes() != 12) return "RTP header";
   if (header->ssrc() != CallPlan::SsrcOf(call, Side::kFirst)) return "SSRC";
-  const uint64_t index = srtp::EstimatePacketIndex(round, header->sequence_number());
-  if (!contexts_.empty() && !DecryptMedia(payload, call, header->ssrc(), index)) return "SRTP tag";
+  Stream& stream = streams_[call];
+  const uint64_t before = stream.begun && !contexts_.empty() ? stream.srtp_index : round;
+  const uint64_t srtp_index = srtp::EstimatePacketIndex(before, header->sequence_number());
+  if (!Decrypt(payload, srtp::PacketKind::kRtp, call, header->ssrc(), srtp_index)) return "SRTP tag";
   if (payload.size() != 12 + options_.payload_bytes) return "length";
   const uint8_t* const content = payload.data() + 12;
   Stamp stamp;
@@ -153,12 +140,15 @@ std::string Checker::MediaFault(MutableByteView payload, uint32_t call, uint64_t
   std::memcpy(&stamp.index, content + 8, 8);
   std::memcpy(&stamp.call, content + 16, 4);
   if (stamp.call != call) return "payload of another call";
-  if (stamp.index != index || LoadBe32(payload.data() + 4) != uint32_t(index * 160)) return "sequence";
+  if (LoadBe32(payload.data() + 4) != uint32_t(stamp.index * 160)) return "timestamp";
   for (size_t i = kStampBytes; i < options_.payload_bytes; ++i) {
     if (content[i] != PatternByte(i)) return "payload";
   }
-  if (index <= newest_[call]) return "order";
-  newest_[call] = index;
+  if (stream.begun && stamp.index <= stream.newest) return "order";
+  const auto offset = uint16_t(header->sequence_number() - stamp.index);
+  const bool may_renumber = stamp.index - stream.newest >= kRenumberedFrom && !contexts_.empty();
+  if (offset != stream.offset && !may_renumber) return "sequence";
+  stream = {.begun = true, .offset = offset, .newest = stamp.index, .srtp_index = srtp_index};
   if (!contexts_.empty() || options_.rtcp_every != 0) latency_.Add(__rdtsc() - stamp.sent_tsc);
   return "";
 }

@@ -37,12 +37,19 @@ class Checker {
   }
 
  private:
+  /// What the samples of one call have shown. Index and sequence number of SRTP are followed as a receiver does, because a
+  /// device that gets plain RTP counts its own: a stall may swallow half of all sequence numbers when there are few calls.
+  struct Stream {
+    bool begun = false;
+    uint16_t offset = 0;      ///< sequence number as received minus as sent
+    uint64_t newest = 0;      ///< highest index as sent
+    uint64_t srtp_index = 0;  ///< of the newest packet (RFC 3711 section 3.3.1)
+  };
   void CheckOne(io::Packet& packet, uint64_t round);
   /// Empty: it is as it should be.
   std::string Fault(io::Packet& packet, uint64_t round);
   std::string MediaFault(MutableByteView payload, uint32_t call, uint64_t round);
   std::string RtcpFault(MutableByteView payload, uint32_t call);
-  bool DecryptMedia(MutableByteView& payload, uint32_t call, uint32_t ssrc, uint64_t index);
   bool Decrypt(MutableByteView& payload, srtp::PacketKind kind, uint32_t call, uint32_t ssrc, uint64_t index);
 
   const CallPlan& plan_;
@@ -50,10 +57,7 @@ class Checker {
   crypto::IpsecMbTransform& transform_;
   /// Empty: what comes back is plain. One for all calls, or one for each.
   std::vector<std::unique_ptr<srtp::CryptoContext>> contexts_;
-  /// Wraps of the sequence number that the device cannot have seen: it counts them by itself where it gets plain RTP, and
-  /// a stall may swallow half of the numbers when there are few calls.
-  std::vector<uint32_t> missed_wraps_;
-  std::vector<uint64_t> newest_;  ///< highest index seen of each call, in the samples
+  std::vector<Stream> streams_;  ///< by call
   uint64_t received_ = 0;
   uint64_t checked_ = 0;
   uint64_t bad_ = 0;
