@@ -12,6 +12,7 @@
 #   --verbose    a line for each trial
 #   --proof      no search: offers a steady load and counts what the worker asks of allocator, locks and kernel meanwhile
 #   --memory     no search: what a call costs the dataplane's process in memory, by programming more of them
+#   --floor      no search: what memif alone costs between two cores, with nothing done to the packets
 #   --stages     no search: floods the dataplane and samples where its cycles go (perf/stages.py, Linux' perf)
 #
 # Prints a table and writes build/perf/latest.json. Needs root (huge pages) and two cores that do nothing else.
@@ -31,6 +32,7 @@ while [ $# -gt 0 ]; do
     --stages) mode=stages ;;
     --proof) mode=proof ;;
     --memory) mode=memory ;;
+    --floor) mode=floor ;;
     --verbose) verbose=(--verbose) ;;
     -*)
       sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"
@@ -48,6 +50,12 @@ done
 cores=$(nproc)
 [ "$cores" -ge 2 ] || { printf 'run.sh: two cores are needed\n' >&2 && exit 2; }
 [ "$(id -u)" = 0 ] || { printf 'run.sh: root is needed\n' >&2 && exit 2; }
+
+if [ "$mode" = floor ]; then
+  # Binding request, RTP and SRTP of G.711, SRTP of video
+  for bytes in 62 214 224 1264; do "$build/perf/load/linegate-memif-floor" "$bytes"; done 2> >(grep -vE 'EAL|rte_pmd_memif' >&2)
+  exit
+fi
 
 # suite profile calls payload_bytes [mixed]
 cm=aes_cm_128_hmac_sha1_80 gcm=aead_aes_128_gcm

@@ -37,6 +37,7 @@ Result<std::unique_ptr<drivers::DpdkPort>> Connect(const drivers::DpdkPool& pool
   drivers::MemifDevice device;
   device.socket = settings::MemifPathOf(interface);
   device.role = drivers::MemifDevice::Role::kClient;
+  device.log2_slots = kLog2RingSlots;
   if (device.socket.empty()) return Fail("interface '" + interface + "' is no memif port");
   auto port = drivers::DpdkPort::Open(pool, port_id, device);
   if (!port) return port;

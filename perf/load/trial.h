@@ -10,6 +10,10 @@
 
 namespace linegate::load {
 
+/// Slots of each memif ring, 2,048: with fewer the short stalls of a virtual machine lose packets, with more the ring leaves
+/// the cache. Of 1,024, 2,048 and 4,096 this one passed most at 0.01 % loss.
+inline constexpr uint8_t kLog2RingSlots = 11;
+
 struct TrialResult {
   TrialSummary summary;
   uint64_t offered = 0;  ///< frames given to the port, taken or not
@@ -45,7 +49,7 @@ struct TrialResult {
 /// buffers outlast a stall, and other gateways have no counters for us.
 class TrialRunner {
  public:
-  static constexpr uint32_t kRingSlots = 1024;
+  static constexpr uint32_t kRingSlots = uint32_t{1} << kLog2RingSlots;
 
   /// `device`: nullptr behind a kernel link.
   TrialRunner(drivers::DpdkPort& browser_port, drivers::DpdkPort* phone_port, const CallPlan& plan,
