@@ -19,7 +19,8 @@ void* MapHugePages(size_t bytes) {
   void* const whole = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (whole == MAP_FAILED) throw std::bad_alloc();
   auto* const begin = static_cast<uint8_t*>(whole);
-  const size_t before = (kHugePageBytes - reinterpret_cast<uintptr_t>(begin) % kHugePageBytes) % kHugePageBytes;
+  const size_t before =
+      (kHugePageBytes - reinterpret_cast<uintptr_t>(begin) % kHugePageBytes) % kHugePageBytes;
   if (before != 0) munmap(begin, before);
   munmap(begin + before + wanted, mapped - before - wanted);
   (void)madvise(begin + before, wanted, MADV_HUGEPAGE);  // a wish

@@ -26,11 +26,11 @@ struct HugePageAllocator {
   T* allocate(size_t count) {
     if (count > std::numeric_limits<size_t>::max() / sizeof(T)) throw std::bad_array_new_length();
     if (IsLarge(count)) return static_cast<T*>(MapHugePages(count * sizeof(T)));
-    return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{alignof(T)}));
+    return static_cast<T*>(::operator new (count * sizeof(T), std::align_val_t{alignof(T)}));
   }
   void deallocate(T* memory, size_t count) noexcept {
     if (IsLarge(count)) return UnmapHugePages(memory, count * sizeof(T));
-    ::operator delete(memory, std::align_val_t{alignof(T)});
+    ::operator delete (memory, std::align_val_t{alignof(T)});
   }
   friend bool operator==(const HugePageAllocator&, const HugePageAllocator&) { return true; }
 

@@ -35,7 +35,7 @@ struct PacketState {
   uint16_t rtp_header_bytes = 0;
   uint32_t flow = flow::kNoFlow;    ///< slot whose ingress received it
   uint32_t relay = flow::kNoRelay;  ///< TURN allocation it belongs to
-  uint32_t lookup = 0;  ///< classify: what its table is asked with, a hash or LocalPort::rtp_index
+  uint32_t lookup = 0;      ///< classify: what its table is asked with, a hash or LocalPort::rtp_index
   uint64_t tuple_hash = 0;  ///< of a plain packet: KnownFlows'
   uint8_t* payload = nullptr;
   const wire::FrameTemplate* out = nullptr;  ///< headers to be sent: the flow's, or PacketBatch::own_headers

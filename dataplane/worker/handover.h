@@ -1,11 +1,15 @@
 #pragma once
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "dataplane/base/check.h"
 #include "dataplane/nodes/node_context.h"
+#include "dataplane/nodes/transmit.h"
 #include "dataplane/worker/relay_directory.h"
 
 namespace linegate::worker {
@@ -35,18 +39,25 @@ class SpscQueue {
     Publish();
     return true;
   }
-  bool TryPop(T& item) {
+  bool TryPop(T& item) { return PopBurst({&item, 1}) == 1; }
+  /// Fills `out` from the front; returns how many.
+  size_t PopBurst(std::span<T> out) {
     const uint32_t head = head_.load(std::memory_order_relaxed);
     if (head == tail_seen_) {
       tail_seen_ = tail_.load(std::memory_order_acquire);
-      if (head == tail_seen_) return false;
+      if (head == tail_seen_) return 0;
     }
-    item = items_[head % kCapacity];
-    head_.store(head + 1, std::memory_order_release);
-    return true;
+    const auto count = uint32_t(std::min<size_t>(tail_seen_ - head, out.size()));
+    // They are in the producer's cache: all on their way before the first is waited for.
+    for (uint32_t i = 0; i < count; i += kItemsPerLine) __builtin_prefetch(&items_[(head + i) % kCapacity]);
+    for (uint32_t i = 0; i < count; ++i) out[i] = items_[(head + i) % kCapacity];
+    head_.store(head + count, std::memory_order_release);
+    return count;
   }
 
  private:
+  static constexpr uint32_t kItemsPerLine = sizeof(T) >= 64 ? 1 : 64 / sizeof(T);
+
   alignas(128) std::atomic<uint32_t> tail_{0};
   alignas(128) uint32_t staged_ = 0;  ///< the producer's own, off the line that the consumer polls
   uint32_t head_seen_ = 0;
@@ -55,11 +66,39 @@ class SpscQueue {
   alignas(128) T items_[kCapacity];
 };
 
-/// A frame for the worker that owns its flow.
-struct HandedPacket {
-  io::Packet packet;
-  uint8_t hops = 0;
+/// A frame for the worker that owns its flow, as small as may be: what counts is how many cache lines change cores.
+class HandedPacket {
+ public:
+  static constexpr uint32_t kMaxPorts = 1u << 12;
+
+  HandedPacket() = default;
+  /// Pre: `hops` <= nodes::kMaxInternalHops, the packet's port is below kMaxPorts.
+  HandedPacket(const io::Packet& packet, uint8_t hops)
+      : data_(packet.data),
+        buffer_(packet.buffer),
+        length_(packet.length),
+        headroom_(packet.headroom),
+        tailroom_(packet.tailroom),
+        port_id_(uint16_t(packet.port_id % kMaxPorts)),
+        rx_checksum_(uint16_t(packet.rx_checksum) & 3),
+        hops_(uint16_t(hops & 3)) {}
+
+  io::Packet packet() const {
+    return {data_, length_, headroom_, tailroom_, port_id_, io::RxChecksum(rx_checksum_), buffer_};
+  }
+  uint8_t hops() const { return uint8_t(hops_); }
+
+ private:
+  uint8_t* data_ = nullptr;
+  void* buffer_ = nullptr;
+  uint16_t length_ = 0;
+  uint16_t headroom_ = 0;
+  uint16_t tailroom_ = 0;
+  uint16_t port_id_ : 12 = 0;
+  uint16_t rx_checksum_ : 2 = 0;
+  uint16_t hops_ : 2 = 0;
 };
+static_assert(sizeof(HandedPacket) == 24 && nodes::kMaxInternalHops <= 3);
 
 /// All queues between the workers of this process: one pair for each ordered pair of workers; and who owns which TURN client. Made by app/
 /// before the workers, outlives them. Buffers travel with their packets: the receiving worker sends or frees

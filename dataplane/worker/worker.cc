@@ -52,6 +52,10 @@ class Worker::State {
 
  private:
   void SetNow(TimePoint now);
+  struct LoopedPacket {
+    io::Packet packet;
+    uint8_t hops = 0;
+  };
   bool DrainMessages();
   bool DrainInjected();
   bool DrainHandedOver();
@@ -97,7 +101,8 @@ class Worker::State {
   nodes::NodeContext context_;
   CommandDrain command_drain_;
   nodes::PacketBatch batch_;
-  std::array<HandedPacket, io::kMaxBurst> looped_;
+  std::array<LoopedPacket, io::kMaxBurst> looped_;
+  std::array<HandedPacket, nodes::PacketBatch::kCapacity> handed_;
   const bool has_vlans_;
   uint64_t wrong_vlan_before_ = 0;              ///< what an earlier process counted
   std::array<io::Packet, io::kMaxBurst> done_;  ///< whose buffers go back
@@ -164,7 +169,8 @@ Worker::State::State(const WorkerParts& parts)
                .tie_breaker = random_.U64()},
       command_drain_(context_, commands_, link_.header()),
       has_vlans_(std::ranges::any_of(parts.settings.realms, [](auto& realm) { return realm.vlan != 0; })) {
-  LG_FATAL(!ports_.empty() && parts.slots.size() == link_.layout().flows_per_worker());
+  LG_FATAL(!ports_.empty() && ports_.size() <= HandedPacket::kMaxPorts &&
+           parts.slots.size() == link_.layout().flows_per_worker());
   LG_FATAL(parts.relays.size() == link_.layout().relays_per_worker());
   // Counters are monotonic over a restart of the dataplane.
   const abi::WorkerCounters& shared = link_.counters(id_);
@@ -243,12 +249,11 @@ bool Worker::State::DrainHandedOver() {
   bool busy = false;
   for (uint16_t from = 0; from < mesh_.workers(); ++from) {
     if (from == id_) continue;
-    HandedPacket handed;
+    const size_t count = mesh_.lane(from, id_).packets.PopBurst(handed_);
+    if (count == 0) continue;
     batch_.Clear();
-    while (batch_.count < nodes::PacketBatch::kCapacity && mesh_.lane(from, id_).packets.TryPop(handed)) {
-      batch_.Add(handed.packet, handed.hops);
-    }
-    if (batch_.count == 0) continue;
+    for (const HandedPacket& handed : std::span(handed_).first(count))
+      batch_.Add(handed.packet(), handed.hops());
     ProcessBatch();
     busy = true;
   }
@@ -345,7 +350,8 @@ size_t Worker::State::SettleBatch() {
 }
 
 void Worker::State::HandOver(nodes::PacketMeta& meta, const io::Packet& packet) {
-  if (meta.owner < mesh_.workers() && mesh_.lane(id_, meta.owner).packets.TryStage({packet, meta.hops})) {
+  if (meta.owner < mesh_.workers() &&
+      mesh_.lane(id_, meta.owner).packets.TryStage(HandedPacket(packet, meta.hops))) {
     return context_.Count(abi::Counter::kHandedOverPkts);
   }
   context_.Drop(meta, abi::DropReason::kHandoverRingFull);

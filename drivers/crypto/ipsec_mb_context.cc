@@ -62,8 +62,7 @@ void Expand(IMB_MGR& manager, const srtp::SessionKeySet& set, GcmSalt& salt, gcm
 
 }  // namespace
 
-Result<std::unique_ptr<srtp::CryptoContext>> IpsecMbContext::Create(IMB_MGR& manager,
-                                                                    ContextPool& pool,
+Result<std::unique_ptr<srtp::CryptoContext>> IpsecMbContext::Create(IMB_MGR& manager, ContextPool& pool,
                                                                     const srtp::MasterKey& key,
                                                                     srtp::Direction direction) {
   OpensslAes aes;

@@ -81,11 +81,10 @@ Result<std::unique_ptr<DpdkPort>> DpdkPort::Open(const DpdkPool& pool, uint16_t 
       pool, port_id,
       "net_memif_" + std::to_string(port_id) + "_" + std::to_string(device.id) + (server ? "s" : "c"),
       Kind::kMemif));
-  return Open(std::move(port),
-              std::string("role=") + (server ? "server" : "client") + ",id=" + std::to_string(device.id) +
-                  ",socket=" + device.socket +
-                  ",socket-abstract=no,bsize=" + std::to_string(kBufferBytes) +
-                  ",rsize=" + std::to_string(device.log2_slots));
+  return Open(std::move(port), std::string("role=") + (server ? "server" : "client") +
+                                   ",id=" + std::to_string(device.id) + ",socket=" + device.socket +
+                                   ",socket-abstract=no,bsize=" + std::to_string(kBufferBytes) +
+                                   ",rsize=" + std::to_string(device.log2_slots));
 }
 
 Result<std::unique_ptr<DpdkPort>> DpdkPort::Open(std::unique_ptr<DpdkPort> port,

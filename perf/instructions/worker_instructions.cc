@@ -41,7 +41,8 @@ std::vector<std::vector<uint8_t>> Bindings() {
 }
 
 int Run(std::string_view name, uint64_t handicap) {
-  Gateway gateway(kCalls);
+  Site site(1);
+  Gateway gateway(site, 0, kCalls);
   Scenario scenario;
   if (name == "rtp_to_srtp") {
     scenario = {&Gateway::inside, &Gateway::outside, gateway.from_phones, true};

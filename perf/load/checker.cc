@@ -24,10 +24,7 @@ using Side = CallPlan::Side;
 }  // namespace
 
 Checker::Checker(const CallPlan& plan, const LoadOptions& options, crypto::IpsecMbTransform& transform)
-    : plan_(plan),
-      options_(options),
-      transform_(transform),
-      streams_(plan.calls()) {
+    : plan_(plan), options_(options), transform_(transform), streams_(plan.calls()) {
   if (!ReceivesSrtp(options.suite)) return;
   const auto add = [this](const srtp::MasterKey& key) {
     contexts_.push_back(*transform_.CreateContext(key, srtp::Direction::kUnprotect));

@@ -111,7 +111,8 @@ Status Measure(uint16_t frame_bytes) {
   }
   std::ranges::sort(cycles);
   std::printf(
-      "memif, %u bytes: %.0f cycles per packet to receive and send it (median; best %.0f, 90 %% below %.0f), bursts of %.0f\n",
+      "memif, %u bytes: %.0f cycles per packet to receive and send it (median; best %.0f, 90 %% below %.0f), "
+      "bursts of %.0f\n",
       unsigned{frame_bytes}, cycles[cycles.size() / 2], cycles.front(), cycles[cycles.size() * 9 / 10],
       double(all.packets) / double(all.turns));
   return {};
@@ -120,7 +121,8 @@ Status Measure(uint16_t frame_bytes) {
 int Main(int argc, char** argv) {
   unsigned frame_bytes = 0;
   if (argc == 2) std::from_chars(argv[1], argv[1] + std::strlen(argv[1]), frame_bytes);
-  if (frame_bytes < 60 || frame_bytes > 1514) return std::fprintf(stderr, "linegate-memif-floor FRAME_BYTES\n"), 2;
+  if (frame_bytes < 60 || frame_bytes > 1514)
+    return std::fprintf(stderr, "linegate-memif-floor FRAME_BYTES\n"), 2;
   auto eal = app::StartEal(settings::HugepageMode::kAuto, drivers::DpdkPool::MegabytesFor(2));
   const Status done = eal ? Measure(uint16_t(frame_bytes)) : Status(MakeUnexpected(eal.error()));
   if (!done) std::fprintf(stderr, "linegate-memif-floor: %s\n", done.error().message().c_str());

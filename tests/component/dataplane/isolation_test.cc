@@ -46,11 +46,10 @@ TEST(Isolation, TheEndsOfAHandOverRingWriteLinesOfTheirOwn) {
   // Twice round, from empty to full and back, so that each side also looks at the other's cursor.
   for (uint32_t n = 0; n < 2 * worker::HandoverMesh::kPackets; n += 512) {
     producer.merge(LinesWritten(lane, [&] {
-      worker::HandedPacket handed;
+      io::Packet packet;
       for (uint32_t i = 0; i < 512; ++i) {
-        handed.packet.length = uint16_t(n + i + 1);
-        handed.hops = uint8_t(n / 512 + 1);
-        ASSERT_TRUE(lane.packets.TryPush(handed));
+        packet.length = uint16_t(n + i + 1);
+        ASSERT_TRUE(lane.packets.TryPush(worker::HandedPacket(packet, uint8_t(n / 512))));
       }
       ASSERT_TRUE(lane.messages.TryPush({}));
     }));

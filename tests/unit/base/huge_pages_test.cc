@@ -51,7 +51,8 @@ TEST(HugePages, NeighboursStay) {
 TEST(HugePages, MoreThanThereIsThrows) {
   EXPECT_THROW(MapHugePages(size_t{1} << 62), std::bad_alloc);
   EXPECT_THROW(MapHugePages(std::numeric_limits<size_t>::max()), std::bad_alloc);
-  EXPECT_THROW(HugePageAllocator<uint64_t>().allocate(std::numeric_limits<size_t>::max() / 4), std::bad_alloc);
+  EXPECT_THROW(HugePageAllocator<uint64_t>().allocate(std::numeric_limits<size_t>::max() / 4),
+               std::bad_alloc);
 }
 
 TEST(HugePages, VectorsOfBothSizes) {

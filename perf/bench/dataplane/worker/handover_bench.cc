@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <array>
 #include <atomic>
 #include <thread>
 
@@ -38,9 +39,9 @@ class Owner {
     PinTo(1);
     while (!stop_.load(std::memory_order_relaxed)) {
       const uint64_t begin = __rdtsc();
-      worker::HandedPacket packet;
-      size_t count = 0;
-      while (count < kBurst && lane_.packets.TryPop(packet)) ++count, benchmark::DoNotOptimize(packet);
+      std::array<worker::HandedPacket, kBurst> packets;
+      const size_t count = lane_.packets.PopBurst(packets);
+      for (size_t i = 0; i < count; ++i) benchmark::DoNotOptimize(packets[i].packet());
       if (count == 0) continue;
       cycles_ += __rdtsc() - begin;
       packets_.fetch_add(count, std::memory_order_release);

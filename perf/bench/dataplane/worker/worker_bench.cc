@@ -13,7 +13,8 @@ namespace {
 void Measure(benchmark::State& state, LoopPort Gateway::*in, LoopPort Gateway::*out,
              std::vector<std::vector<uint8_t>> Gateway::*frames) {
   const auto calls = size_t(state.range(0));
-  Gateway gateway(calls);
+  Site site(1);
+  Gateway gateway(site, 0, calls);
   MeasuredSection section;
   const uint64_t before = (gateway.*out).sent();
   uint64_t bursts = 0;

@@ -93,8 +93,9 @@ class LoopPort final : public io::PacketPort {
   uint64_t freed_ = 0;
 };
 
-inline settings::DataplaneSettings MakeSettings() {
+inline settings::DataplaneSettings MakeSettings(uint16_t workers) {
   settings::DataplaneSettings settings;
+  settings.workers = workers;
   settings.flows_per_worker = kFlows;
   settings::Realm outside;
   outside.interface = "a";
@@ -109,22 +110,34 @@ inline settings::DataplaneSettings MakeSettings() {
   return settings;
 }
 
-/// `calls` calls, connected and keyed: flow 2n comes from browser n, flow 2n + 1 from phone n.
+/// What the workers of one process share.
+struct Site {
+  explicit Site(uint16_t workers)
+      : settings(MakeSettings(workers)),
+        layout(workers, kFlows, 0),
+        memory(static_cast<uint8_t*>(std::aligned_alloc(4096, layout.total_bytes())), &std::free),
+        link(memory.get(), layout),
+        mesh(workers) {
+    std::memset(memory.get(), 0, layout.total_bytes());
+    link.Initialise();
+    worker::PrepareLink(link, rng);
+  }
+  SeedRng rng;
+  settings::DataplaneSettings settings;
+  abi::LinkLayout layout;
+  std::unique_ptr<uint8_t, decltype(&std::free)> memory;
+  abi::LinkRegion link;
+  worker::HandoverMesh mesh;
+};
+
+/// One worker with `calls` calls, connected and keyed: flow 2n comes from browser n, flow 2n + 1 from phone n.
 class Gateway {
  public:
-  explicit Gateway(size_t calls)
-      : settings_(MakeSettings()),
-        layout_(1, kFlows, 0),
-        memory_(static_cast<uint8_t*>(std::aligned_alloc(4096, layout_.total_bytes())), &std::free),
-        link_(memory_.get(), layout_),
-        slots_(kFlows),
-        mesh_(1) {
-    std::memset(memory_.get(), 0, layout_.total_bytes());
-    link_.Initialise();
-    worker::PrepareLink(link_, rng_);
+  Gateway(Site& site, uint16_t id, size_t calls)
+      : id_(id), settings_(site.settings), link_(site.link), slots_(kFlows), rng_(site.rng) {
     ports_ = {&outside, &inside};
     worker_ = std::make_unique<worker::Worker>(
-        worker::WorkerParts{0, settings_, link_, slots_, ports_, transform_, hmac_, mesh_, rng_});
+        worker::WorkerParts{id, settings_, link_, slots_, ports_, transform_, hmac_, site.mesh, rng_});
     for (size_t n = 0; n < calls; ++n) MakeCall(uint32_t(n));
   }
   void Turn() { worker_->RunOnce(now_ += std::chrono::microseconds(10)); }
@@ -145,10 +158,10 @@ class Gateway {
   void Write(abi::CommandType type, const abi::FlowRef& flow, Command command) {
     command.header.sequence = ++sequence_;
     command.header.flow = flow;
-    abi::RingProducer producer(link_.command_ring(0), abi::kCommandRingBytes);
+    abi::RingProducer producer(link_.command_ring(id_), abi::kCommandRingBytes);
     LG_FATAL(producer.TryWrite(uint32_t(type), {reinterpret_cast<const uint8_t*>(&command), sizeof command}));
     Turn();
-    abi::RingConsumer(link_.event_ring(0), abi::kEventRingBytes)
+    abi::RingConsumer(link_.event_ring(id_), abi::kEventRingBytes)
         .Drain(100, [](uint32_t event, MutableByteView record) {
           abi::CommandDone done;
           if (event != uint32_t(abi::EventType::kCommandDone)) return;
@@ -172,10 +185,12 @@ class Gateway {
     return test::PacketBuilder().Ethernet().From(from).To(to).Payload(rtp).Build();
   }
   void MakeCall(uint32_t n) {
-    const abi::FlowRef out{2 * n, 1, 0, 0}, back{2 * n + 1, 1, 0, 0};
+    const abi::FlowRef out{2 * n, 1, id_, 0}, back{2 * n + 1, 1, id_, 0};
     const IpAddress local = settings_.realms[1].addresses[0];
-    const Endpoint webrtc{settings_.realms[0].addresses[0], 20000};
-    const std::string ufrag = MakeIceUfrag(link_.header().ice_key, {0, out.index, 1}, rng_);
+    const Endpoint webrtc{settings_.realms[0].addresses[0], uint16_t(20000 + id_)};
+    const auto port =
+        uint16_t(settings::RtpShareOf(settings_.realms[1].rtp_ports, id_, settings_.workers).first + 2 * n);
+    const std::string ufrag = MakeIceUfrag(link_.header().ice_key, {id_, out.index, 1}, rng_);
     abi::ProgramFlow from_browser, from_phone;
     for (abi::FlowConfig* config : {&from_browser.config, &from_phone.config}) {
       config->send_rtp = config->send_rtcp = 1;
@@ -190,7 +205,7 @@ class Gateway {
     from_phone.config.ingress.kind = abi::SideKind::kRtp;
     from_phone.config.egress.kind = abi::SideKind::kWebRtc;
     for (uint16_t c = 0; c < 2; ++c) {
-      const auto ours = abi::SocketAddress::From({local, uint16_t(40000 + 2 * n + c)});
+      const auto ours = abi::SocketAddress::From({local, uint16_t(port + c)});
       const auto theirs = abi::SocketAddress::From({Phone(n).address, uint16_t(Phone(n).port + c)});
       from_browser.config.egress.local[c] = from_phone.config.ingress.local[c] = ours;
       from_browser.config.egress.remote[c] = from_phone.config.ingress.expected[c] = theirs;
@@ -203,7 +218,7 @@ class Gateway {
     Write(abi::CommandType::kInstallKeys, back, Key(abi::KeyUse::kSend));
     Check(n, ufrag, webrtc);
     from_browsers.push_back(Frame(Browser(n), webrtc, 160 + kTagBytes, 7));
-    from_phones.push_back(Frame(Phone(n), {local, uint16_t(40000 + 2 * n)}, 160, 9));
+    from_phones.push_back(Frame(Phone(n), {local, port}, 160, 9));
   }
   void Check(uint32_t n, const std::string& ufrag, const Endpoint& webrtc) {
     uint8_t buffer[256];
@@ -219,13 +234,11 @@ class Gateway {
     Turn();
   }
 
-  settings::DataplaneSettings settings_;
-  abi::LinkLayout layout_;
-  std::unique_ptr<uint8_t, decltype(&std::free)> memory_;
-  abi::LinkRegion link_;
+  const uint16_t id_;
+  const settings::DataplaneSettings& settings_;
+  abi::LinkRegion& link_;
   std::vector<abi::FlowSlot> slots_;
-  worker::HandoverMesh mesh_;
-  SeedRng rng_;
+  Rng& rng_;
   NoCipher transform_;
   crypto::OpensslHmacSha1 hmac_;
   std::vector<io::PacketPort*> ports_;
