@@ -74,6 +74,8 @@ def table(document):
             note += "  {:.1f} stalls/s".format(result["stalls"] / result["measured_seconds"])
         if result.get("repeated_trials"):
             note += "  {} trial(s) repeated".format(result["repeated_trials"])
+        if result.get("core_distance_cycles"):
+            note += "  {} cycles from core to core and back".format(result["core_distance_cycles"])
         if result.get("bad_packets"):
             note += "  {} BAD PACKETS".format(result["bad_packets"])
         lines.append("{:<62} {:>6.3f} {:>8.6f} {:>6.0f} {:>9.3f} {:>7.3f} {:>6.3f} {:>7.1f} {:>7.1f}{}".format(

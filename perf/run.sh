@@ -1,13 +1,15 @@
 #!/bin/bash
 # Measures the dataplane binary end to end: linegate-dataplane on one core, linegate-load on another, memif between them.
 #
-#   perf/run.sh [--quick] [--repeat N] [--build FOLDER] [--engine NAME] [--handicap PERCENT] [--stages] [SUITE...]
+#   perf/run.sh [--quick] [--repeat N] [--build FOLDER] [--engine NAME] [--ring N] [--near C] [--handicap PERCENT] [--stages] [SUITE...]
 #
 #   SUITE        the beginning of a result's name, for example srtp_to_rtp or rtp_to_srtp/aead_aes_128_gcm; default: all
 #   --quick      short trials, and the main suites only unless some are named: at most three minutes
 #   --budget S   begins no further suite after S seconds, and says which were left out (--quick alone: 150)
 #   --repeat N   everything N times, so that compare.py knows the noise
 #   --engine     the SRTP engine of the dataplane: ipsec-mb (default) or libsrtp2
+#   --ring N     size of the memif rings, 2 to the power of N (11)
+#   --near C     before each suite, waits (a minute at most) until a word goes from core to core and back in C cycles
 #   --handicap   steals that share of the dataplane's core: shows that compare.py notices
 #   --verbose    a line for each trial
 #   --proof      no search: offers a steady load and counts what the worker asks of allocator, locks and kernel meanwhile
@@ -19,7 +21,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
-quick=no repeat=1 build=build/release engine=ipsec-mb handicap=0 mode=search verbose=() budget=0
+quick=no repeat=1 build=build/release engine=ipsec-mb handicap=0 mode=search near=0 verbose=() ring=() budget=0
 wanted=()
 while [ $# -gt 0 ]; do
   case $1 in
@@ -28,6 +30,8 @@ while [ $# -gt 0 ]; do
     --repeat) repeat=$2 && shift ;;
     --build) build=$2 && shift ;;
     --engine) engine=$2 && shift ;;
+    --ring) ring=(--log2-ring-slots "$2") && shift ;;
+    --near) near=$2 && shift ;;
     --handicap) handicap=$2 && shift ;;
     --stages) mode=stages ;;
     --proof) mode=proof ;;
@@ -44,7 +48,8 @@ while [ $# -gt 0 ]; do
 done
 dataplane=$build/dataplane/app/linegate-dataplane
 load=$build/perf/load/linegate-load
-for program in "$dataplane" "$load"; do
+distance=$build/perf/load/linegate-core-distance
+for program in "$dataplane" "$load" "$distance"; do
   [ -x "$program" ] || { printf 'run.sh: %s is not built\n' "$program" >&2 && exit 2; }
 done
 cores=$(nproc)
@@ -53,7 +58,7 @@ cores=$(nproc)
 
 if [ "$mode" = floor ]; then
   # Binding request, RTP and SRTP of G.711, SRTP of video
-  for bytes in 62 214 224 1264; do "$build/perf/load/linegate-memif-floor" "$bytes"; done 2> >(grep -vE 'EAL|rte_pmd_memif' >&2)
+  for bytes in 62 214 224 1264; do "$build/perf/load/linegate-memif-floor" "$bytes" "${ring[@]:1}"; done 2> >(grep -vE 'EAL|rte_pmd_memif' >&2)
   exit
 fi
 
@@ -125,6 +130,16 @@ first_of_all() {
   local task
   for task in "/proc/$1/task/"*; do
     if [[ $(cat "$task/comm") == lg-worker-* ]]; then chrt -f -p 1 "${task##*/}" 2>/dev/null || true; fi
+  done
+}
+
+# measure_distance: into `cycles_apart`, with nothing of ours running.
+measure_distance() {
+  local tries
+  for ((tries = 0; tries < 60; ++tries)); do
+    cycles_apart=$("$distance" 0 "$((cores - 1))")
+    if [ "$near" = 0 ] || [ "$cycles_apart" -le "$near" ]; then return; fi
+    sleep 1
   done
 }
 
@@ -262,7 +277,7 @@ for ((round = 0; round < repeat; ++round)); do
       left_out+=("$name")
       continue
     fi
-    arguments=(--config "$folder/linegate.toml" --suite "$suite" --payload-bytes "$payload" --core 0 "${verbose[@]}")
+    arguments=(--config "$folder/linegate.toml" --suite "$suite" --payload-bytes "$payload" --core 0 "${verbose[@]}" "${ring[@]}")
     [ "$profile" = - ] || arguments+=(--profile "$profile")
     [ -z "$mixed" ] || arguments+=(--mixed)
     if [ "$mode" = memory ]; then
@@ -270,6 +285,7 @@ for ((round = 0; round < repeat; ++round)); do
       continue
     fi
     arguments+=(--calls "$calls")
+    measure_distance
     start "$(flows_for "$calls")"
     if [ "$mode" != search ]; then
       if [ "$mode" = stages ]; then
@@ -280,7 +296,7 @@ for ((round = 0; round < repeat; ++round)); do
       stop
       continue
     fi
-    arguments+=(--json "$folder/results" "${times[@]}")
+    arguments+=(--json "$folder/results" --core-distance "$cycles_apart" "${times[@]}")
     (foremost "$load" "${arguments[@]}") >&2 || status=1
     live=$(sed -n 's/.*SRTP by \(.*\), [0-9]* flow.*/\1/p' "$folder/dataplane.log")
     stop

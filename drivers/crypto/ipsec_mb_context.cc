@@ -49,15 +49,9 @@ Result<std::unique_ptr<srtp::CryptoContext>> Made(IMB_MGR& manager, ContextPool&
   return std::unique_ptr<srtp::CryptoContext>(new (pool) Context(manager, keys, profile, direction));
 }
 
-void Expand(IMB_MGR& manager, const srtp::SessionKeySet& set, GcmSalt& salt, gcm_key_data& expanded) {
-  salt.high = LoadBe64(set.salt.view().data());
-  salt.low = LoadBe32(set.salt.view().data() + 8);
-  const ByteView key = set.cipher_key.view();
-  if (key.size() == 16) {
-    IMB_AES128_GCM_PRE(&manager, key.data(), &expanded);
-  } else {
-    IMB_AES256_GCM_PRE(&manager, key.data(), &expanded);
-  }
+GcmSalt SaltFrom(const srtp::SessionKeySet& set) {
+  const uint8_t* const salt = set.salt.view().data();
+  return {LoadBe64(salt), LoadBe32(salt + 8)};
 }
 
 }  // namespace
@@ -108,15 +102,25 @@ CounterModeContextOf<kRounds>::~CounterModeContextOf() {
 GcmContext::GcmContext(IMB_MGR& manager, const srtp::SessionKeys& keys, srtp::Profile profile,
                        srtp::Direction direction)
     : IpsecMbContext(profile, direction) {
-  Expand(manager, keys.rtp, rtp_salt_, rtp_key_);
-  Expand(manager, keys.rtcp, rtcp_salt_, rtcp_key_);
+  rtp_salt_ = SaltFrom(keys.rtp);
+  rtcp_salt_ = SaltFrom(keys.rtcp);
+  ExpandGcmKey(manager, keys.rtp.cipher_key.view(), rtp_key_);
+  std::ranges::copy(keys.rtcp.cipher_key.view(), rtcp_cipher_key_.begin());
 }
 
 GcmContext::~GcmContext() {
   Wipe(&rtp_salt_, sizeof rtp_salt_);
   Wipe(&rtcp_salt_, sizeof rtcp_salt_);
   Wipe(&rtp_key_, sizeof rtp_key_);
-  Wipe(&rtcp_key_, sizeof rtcp_key_);
+  Wipe(rtcp_cipher_key_.data(), rtcp_cipher_key_.size());
+}
+
+void ExpandGcmKey(IMB_MGR& manager, ByteView key, gcm_key_data& expanded) {
+  if (key.size() == 16) {
+    IMB_AES128_GCM_PRE(&manager, key.data(), &expanded);
+  } else {
+    IMB_AES256_GCM_PRE(&manager, key.data(), &expanded);
+  }
 }
 
 }  // namespace linegate::crypto

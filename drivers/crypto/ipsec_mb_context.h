@@ -152,18 +152,21 @@ class alignas(64) GcmContext final : public IpsecMbContext {
   const GcmSalt& SaltOf(srtp::PacketKind kind) const {
     return kind == srtp::PacketKind::kRtp ? rtp_salt_ : rtcp_salt_;
   }
-  const gcm_key_data& KeyOf(srtp::PacketKind kind) const {
-    return kind == srtp::PacketKind::kRtp ? rtp_key_ : rtcp_key_;
-  }
+  const gcm_key_data& rtp_key() const { return rtp_key_; }
+  /// As derived: expanded it takes 1,008 bytes, and a leg has a packet of RTCP for a hundred of RTP.
+  ByteView rtcp_cipher_key() const { return {rtcp_cipher_key_.data(), cipher_key_bytes()}; }
 
  private:
   GcmSalt rtp_salt_;
   GcmSalt rtcp_salt_;
   // The library aligns its type only where LINUX is defined.
   alignas(64) gcm_key_data rtp_key_ = {};
-  alignas(64) gcm_key_data rtcp_key_ = {};
+  std::array<uint8_t, 32> rtcp_cipher_key_ = {};
 };
 // Salts in the first cache line, RTP's round keys from the second on.
-static_assert(sizeof(gcm_key_data) <= 1024 && sizeof(GcmContext) == 64 + 2 * 1024);
+static_assert(sizeof(gcm_key_data) == 1008 && sizeof(GcmContext) == 64 + 1024 + 64);
+
+/// The round keys and powers of the hash key for an AEAD profile's `key` of 16 or 32 bytes.
+void ExpandGcmKey(IMB_MGR& manager, ByteView key, gcm_key_data& expanded);
 
 }  // namespace linegate::crypto

@@ -47,7 +47,17 @@ Functions FunctionsOf(const IMB_MGR& manager, srtp::Profile profile) {
 
 }  // namespace
 
-GcmCipher::~GcmCipher() { Wipe(&state_, sizeof state_); }
+GcmCipher::~GcmCipher() {
+  Wipe(&state_, sizeof state_);
+  Wipe(&rtcp_key_, sizeof rtcp_key_);
+}
+
+const gcm_key_data& GcmCipher::KeyFor(IMB_MGR& manager, PacketKind kind, const GcmContext& context) noexcept {
+  if (kind == PacketKind::kRtp) [[likely]]
+    return context.rtp_key();
+  ExpandGcmKey(manager, context.rtcp_cipher_key(), rtcp_key_);
+  return rtcp_key_;
+}
 
 void GcmCipher::Protect(IMB_MGR& manager, CryptoJob& job) noexcept {
   const auto& context = *static_cast<const GcmContext*>(job.context);
@@ -55,8 +65,8 @@ void GcmCipher::Protect(IMB_MGR& manager, CryptoJob& job) noexcept {
   uint8_t* const payload = job.packet + ClearBytes(job);
   uint8_t* const tag = job.packet + job.length;
   FunctionsOf(manager, context.profile())
-      .encrypt(&context.KeyOf(job.kind), &state_, payload, payload, uint64_t(tag - payload), inputs.iv,
-               inputs.associated, inputs.associated_bytes, tag, kTagBytes);
+      .encrypt(&KeyFor(manager, job.kind, context), &state_, payload, payload, uint64_t(tag - payload),
+               inputs.iv, inputs.associated, inputs.associated_bytes, tag, kTagBytes);
   job.length += kTagBytes;
   if (job.kind == PacketKind::kRtcp) {
     StoreBe32(job.packet + job.length, kSrtcpEncrypted | uint32_t(job.index));
@@ -74,8 +84,8 @@ void GcmCipher::Unprotect(IMB_MGR& manager, CryptoJob& job) noexcept {
   const uint8_t* const received = job.packet + plain_bytes;
   uint8_t computed[kTagBytes];
   FunctionsOf(manager, context.profile())
-      .decrypt(&context.KeyOf(job.kind), &state_, payload, payload, uint64_t(received - payload), inputs.iv,
-               inputs.associated, inputs.associated_bytes, computed, kTagBytes);
+      .decrypt(&KeyFor(manager, job.kind, context), &state_, payload, payload, uint64_t(received - payload),
+               inputs.iv, inputs.associated, inputs.associated_bytes, computed, kTagBytes);
   if (!SameTag<kTagBytes>(computed, received)) {
     job.status = JobStatus::kBadTag;
     return;

@@ -75,7 +75,7 @@ void PrefetchContexts(std::span<const CryptoJob> jobs) {
 /// The powers of the hash key, highest first, stand at the end of what the profile's code uses of them; a short
 /// packet needs the lowest.
 void PrefetchHashKeys(const CryptoJob& job) {
-  const gcm_key_data& key = static_cast<const GcmContext*>(job.context)->KeyOf(job.kind);
+  const gcm_key_data& key = static_cast<const GcmContext*>(job.context)->rtp_key();
   const auto* hash_keys = reinterpret_cast<const uint8_t*>(&key.ghash_keys);
   const size_t bytes = sizeof key.ghash_keys;
   for (size_t back = kCacheLineBytes; back <= kContextLines * kCacheLineBytes; back += kCacheLineBytes) {
@@ -93,7 +93,7 @@ SortedBurst Sort(std::span<CryptoJob> jobs, Direction direction, Check check) {
     job.status = check(job, context);
     if (job.status != JobStatus::kPending) continue;
     if (context.aead()) {
-      PrefetchHashKeys(job);
+      if (job.kind == PacketKind::kRtp) PrefetchHashKeys(job);
       burst.gcm[burst.gcm_count++] = &job;
     } else {
       burst.counter_mode[burst.counter_mode_count++] = &job;

@@ -123,6 +123,14 @@ uint64_t DeviceLink::Losses() {
   return lost;
 }
 
+DeviceLink::Turns DeviceLink::WorkerTurns() {
+  abi::WorkerCounters now;
+  link_.ReadCounters(0, now);
+  const auto counter = [&now](abi::Counter id) { return now.counters[size_t(id)]; };
+  const uint64_t idle = counter(abi::Counter::kIdleTurns);
+  return {counter(abi::Counter::kReceivedPkts), counter(abi::Counter::kLoopTurns) - idle, idle};
+}
+
 std::string DeviceLink::Drops() {
   abi::WorkerCounters now;
   link_.ReadCounters(0, now);

@@ -24,6 +24,13 @@ class DeviceLink final : private link::LinkHandler {
   }
   /// Frames that the worker received and did not send, since it started. As fresh as its last busy turn.
   uint64_t Losses();
+  struct Turns {
+    uint64_t received = 0;  ///< frames
+    uint64_t busy = 0;
+    uint64_t idle = 0;
+  };
+  /// Of the worker since it started. As fresh as its last busy turn.
+  Turns WorkerTurns();
   /// "no_flow 12, bad_tag 3": what the worker has dropped since Program, by reason; empty: nothing.
   std::string Drops();
 

@@ -33,11 +33,11 @@ Status PinTo(int core) {
 
 /// Connects to the dataplane's socket, which is there once its link region is.
 Result<std::unique_ptr<drivers::DpdkPort>> Connect(const drivers::DpdkPool& pool, uint16_t port_id,
-                                                   const std::string& interface) {
+                                                   const std::string& interface, uint32_t log2_slots) {
   drivers::MemifDevice device;
   device.socket = settings::MemifPathOf(interface);
   device.role = drivers::MemifDevice::Role::kClient;
-  device.log2_slots = kLog2RingSlots;
+  device.log2_slots = uint8_t(log2_slots);
   if (device.socket.empty()) return Fail("interface '" + interface + "' is no memif port");
   auto port = drivers::DpdkPort::Open(pool, port_id, device);
   if (!port) return port;
@@ -62,8 +62,10 @@ class Session {
     TrialRunner runner(*ports_[0], ports_.size() > 1 ? ports_[1].get() : nullptr, *plan_, traffic, checker,
                        options_.interface.empty() ? device_.get() : nullptr);
     runner.set_realtime(options_.realtime);
+    runner.set_log2_ring_slots(options_.log2_ring_slots);
     Report report;
     report.name = ResultName(options_, settings_ == nullptr ? 1 : settings_->workers);
+    report.core_distance = options_.core_distance;
     report.tsc_hz = runner.tsc_hz();
     const auto trial = [&](double rate, double seconds) {
       if (!runner.RefreshConsent()) Say("connectivity checks were not all answered");
@@ -140,7 +142,7 @@ class Session {
       return {};
     }
     for (const std::string& interface : settings::InterfacesOf(*settings_)) {
-      auto port = Connect(*pool_, uint16_t(ports_.size()), interface);
+      auto port = Connect(*pool_, uint16_t(ports_.size()), interface, options_.log2_ring_slots);
       if (!port) return MakeUnexpected(port.error());
       ports_.push_back(*std::move(port));
     }

@@ -1,4 +1,4 @@
-// linegate-memif-floor FRAME_BYTES: cycles that a packet costs between two cores over memif when nobody looks into it.
+// linegate-memif-floor FRAME_BYTES [LOG2_RING_SLOTS]: cycles that a packet costs between two cores over memif when nobody looks into it.
 //
 // One thread floods, the other sends every frame back as it came, through the very port classes of the dataplane: what
 // remains of a dataplane's cycles when all of its own work is taken away. Prints one line.
@@ -21,6 +21,7 @@
 #include "dataplane/app/eal_setup.h"
 #include "drivers/net/dpdk_port.h"
 #include "drivers/net/memif_socket.h"
+#include "perf/load/suite.h"
 
 namespace linegate::load {
 namespace {
@@ -77,7 +78,7 @@ std::vector<Window> Echo(drivers::DpdkPort& port) {
   return windows;
 }
 
-Status Measure(uint16_t frame_bytes) {
+Status Measure(uint16_t frame_bytes, uint8_t log2_slots) {
   const std::string socket = "/tmp/linegate-memif-floor-" + std::to_string(getpid()) + ".sock";
   if (Status claimed = drivers::ClaimMemifSocket(socket); !claimed) return claimed;
   auto pool = drivers::DpdkPool::Create(drivers::DpdkPool::BuffersFor(2));
@@ -85,7 +86,9 @@ Status Measure(uint16_t frame_bytes) {
   auto server = drivers::DpdkPort::Open(*pool, 0, drivers::MemifDevice{.socket = socket});
   if (!server) return MakeUnexpected(server.error());
   auto client = drivers::DpdkPort::Open(
-      *pool, 1, drivers::MemifDevice{.socket = socket, .role = drivers::MemifDevice::Role::kClient});
+      *pool, 1,
+      drivers::MemifDevice{
+          .socket = socket, .role = drivers::MemifDevice::Role::kClient, .log2_slots = log2_slots});
   if (!client) return MakeUnexpected(client.error());
   const auto limit = std::chrono::steady_clock::now() + kLinkLimit;
   while (!(*server)->link_up() || !(*client)->link_up()) {
@@ -111,20 +114,23 @@ Status Measure(uint16_t frame_bytes) {
   }
   std::ranges::sort(cycles);
   std::printf(
-      "memif, %u bytes: %.0f cycles per packet to receive and send it (median; best %.0f, 90 %% below %.0f), "
+      "memif, %u bytes, rings of %u: %.0f cycles per packet to receive and send it (median; best %.0f, 90 %% "
+      "below %.0f), "
       "bursts of %.0f\n",
-      unsigned{frame_bytes}, cycles[cycles.size() / 2], cycles.front(), cycles[cycles.size() * 9 / 10],
-      double(all.packets) / double(all.turns));
+      unsigned{frame_bytes}, 1u << log2_slots, cycles[cycles.size() / 2], cycles.front(),
+      cycles[cycles.size() * 9 / 10], double(all.packets) / double(all.turns));
   return {};
 }
 
 int Main(int argc, char** argv) {
-  unsigned frame_bytes = 0;
-  if (argc == 2) std::from_chars(argv[1], argv[1] + std::strlen(argv[1]), frame_bytes);
-  if (frame_bytes < 60 || frame_bytes > 1514)
-    return std::fprintf(stderr, "linegate-memif-floor FRAME_BYTES\n"), 2;
+  unsigned frame_bytes = 0, log2_slots = LoadOptions().log2_ring_slots;
+  if (argc > 1) std::from_chars(argv[1], argv[1] + std::strlen(argv[1]), frame_bytes);
+  if (argc > 2) std::from_chars(argv[2], argv[2] + std::strlen(argv[2]), log2_slots);
+  if (frame_bytes < 60 || frame_bytes > 1514 || log2_slots > 14)
+    return std::fprintf(stderr, "linegate-memif-floor FRAME_BYTES [LOG2_RING_SLOTS]\n"), 2;
   auto eal = app::StartEal(settings::HugepageMode::kAuto, drivers::DpdkPool::MegabytesFor(2));
-  const Status done = eal ? Measure(uint16_t(frame_bytes)) : Status(MakeUnexpected(eal.error()));
+  const Status done =
+      eal ? Measure(uint16_t(frame_bytes), uint8_t(log2_slots)) : Status(MakeUnexpected(eal.error()));
   if (!done) std::fprintf(stderr, "linegate-memif-floor: %s\n", done.error().message().c_str());
   if (eal) app::StopEal();
   return done ? 0 : 1;

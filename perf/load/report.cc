@@ -38,6 +38,7 @@ std::string ToJson(const Report& report) {
     json["curve"].push_back(
         {{"mpps", point.offered_pps / 1e6}, {"p50_us", point.p50_us}, {"p99_us", point.p99_us}});
   }
+  json["core_distance_cycles"] = report.core_distance;
   json["measured_seconds"] = report.seconds;
   json["stalls"] = report.stalls;
   json["own_gap_us"] = report.loaded.own_gap_us;
@@ -48,14 +49,18 @@ std::string ToJson(const Report& report) {
 }
 
 std::string ToText(const TrialResult& trial, double rate_pps) {
-  char text[256];
+  char text[384];
   std::snprintf(
       text, sizeof text,
       "asked %.3f, offered %.3f, passed %.3f Mpps in %.2f s: loss %.6f; lost %llu, not taken %llu; %u "
-      "stalls, longest turn %.0f us, longest silence %.0f us",
+      "stalls, longest turn %.0f us, longest silence %.0f us; worker: %.1f packets a busy turn, %.0f %% of "
+      "turns idle",
       rate_pps / 1e6, trial.summary.offered_pps / 1e6, trial.summary.received_pps / 1e6, trial.seconds,
       trial.summary.loss, static_cast<unsigned long long>(trial.lost),
-      static_cast<unsigned long long>(trial.not_taken), trial.stalls, trial.own_gap_us, trial.device_gap_us);
+      static_cast<unsigned long long>(trial.not_taken), trial.stalls, trial.own_gap_us, trial.device_gap_us,
+      double(trial.worker.received) / double(std::max<uint64_t>(trial.worker.busy, 1)),
+      100.0 * double(trial.worker.idle) /
+          double(std::max<uint64_t>(trial.worker.busy + trial.worker.idle, 1)));
   return text;
 }
 

@@ -22,8 +22,9 @@ struct Report {
   TrialResult loaded;  ///< at 80 % of the rate found, or the single trial
   std::vector<CurvePoint> curve;
   double tsc_hz = 0;
-  double seconds = 0;   ///< of all trials, without the stalls
-  uint64_t stalls = 0;  ///< times that a core stood still for longer than a ring lasts
+  uint32_t core_distance = 0;  ///< cycles from core to core and back, before it began; 0: not measured
+  double seconds = 0;          ///< of all trials, without the stalls
+  uint64_t stalls = 0;         ///< times that a core stood still for longer than a ring lasts
   uint64_t bad = 0;
   uint64_t checked = 0;
 };

@@ -84,6 +84,9 @@ std::optional<LoadOptions> ParseLoadOptions(int argc, const char* const* argv, i
   parser.add_option("--trial-seconds", options.trial_seconds, "length of a trial of the search");
   parser.add_option("--confirm-seconds", options.confirm_seconds,
                     "length of each of three confirming trials");
+  parser.add_option("--log2-ring-slots", options.log2_ring_slots, "size of the memif rings")
+      ->check(CLI::Range(6, 14));
+  parser.add_option("--core-distance", options.core_distance, "of the two cores, to stand in the result");
   parser.add_option("--rate", options.rate, "packets per second of one trial, instead of a search");
   parser.add_flag("!--no-realtime", options.realtime, "leave room for who watches the device meanwhile");
   parser.add_flag("--verbose", options.verbose, "a line for each trial");

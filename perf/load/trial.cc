@@ -133,7 +133,7 @@ TrialRunner::Segment TrialRunner::RunSegment(double rate_pps, double seconds) {
   const double burst_cycles = double(io::kMaxBurst) / rate_pps * tsc_hz_;
   const bool flood = rate_pps >= RateSearch::kFlood;
   const uint64_t longest_allowed =
-      flood || device_ == nullptr ? UINT64_MAX : uint64_t(double(kRingSlots) / rate_pps * tsc_hz_);
+      flood || device_ == nullptr ? UINT64_MAX : uint64_t(double(ring_slots_) / rate_pps * tsc_hz_);
   const auto checkpoint_cycles = uint64_t(kCheckpointSeconds * tsc_hz_);
   const uint64_t begin = __rdtsc();
   const uint64_t end = begin + uint64_t(seconds * tsc_hz_);
@@ -186,6 +186,7 @@ TrialResult TrialRunner::Run(double rate_pps, double seconds) {
   checker_.Reset();
   Drain(UINT64_MAX);
   const double longest = device_ == nullptr ? seconds : kSegmentSeconds;
+  const DeviceLink::Turns before = device_ == nullptr ? DeviceLink::Turns() : device_->WorkerTurns();
   const uint64_t begin = __rdtsc();
   while (result.seconds < 0.999 * seconds && double(__rdtsc() - begin) < kLongestTrial * seconds * tsc_hz_) {
     const Segment segment = RunSegment(rate_pps, std::min(longest, seconds - result.seconds));
@@ -201,6 +202,10 @@ TrialResult TrialRunner::Run(double rate_pps, double seconds) {
     result.device_gap_us = std::max(result.device_gap_us, segment.device_gap_us);
     const timespec breath = {0, kBreathNs};
     clock_nanosleep(CLOCK_MONOTONIC, 0, &breath, nullptr);
+  }
+  if (device_ != nullptr) {
+    const DeviceLink::Turns after = device_->WorkerTurns();
+    result.worker = {after.received - before.received, after.busy - before.busy, after.idle - before.idle};
   }
   TrialSummary& summary = result.summary;
   summary.disturbed = result.seconds < 0.99 * seconds;

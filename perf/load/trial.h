@@ -10,10 +10,6 @@
 
 namespace linegate::load {
 
-/// Slots of each memif ring, 2,048: with fewer the short stalls of a virtual machine lose packets, with more the ring leaves
-/// the cache. Of 1,024, 2,048 and 4,096 this one passed most at 0.01 % loss.
-inline constexpr uint8_t kLog2RingSlots = 11;
-
 struct TrialResult {
   TrialSummary summary;
   uint64_t offered = 0;  ///< frames given to the port, taken or not
@@ -27,6 +23,7 @@ struct TrialResult {
   double own_gap_us = 0;     ///< longest turn of the generator's loop
   double device_gap_us = 0;  ///< longest silence of the device while it was being sent to
   LatencyHistogram latency;
+  DeviceLink::Turns worker;  ///< what it did meanwhile, pauses with it
 };
 
 /// Sends at one rate for some time on one core and listens on it, too.
@@ -49,12 +46,11 @@ struct TrialResult {
 /// buffers outlast a stall, and other gateways have no counters for us.
 class TrialRunner {
  public:
-  static constexpr uint32_t kRingSlots = uint32_t{1} << kLog2RingSlots;
-
   /// `device`: nullptr behind a kernel link.
   TrialRunner(drivers::DpdkPort& browser_port, drivers::DpdkPort* phone_port, const CallPlan& plan,
               Traffic& traffic, Checker& checker, DeviceLink* device);
   void set_realtime(bool realtime) { realtime_ = realtime; }
+  void set_log2_ring_slots(uint32_t log2_slots) { ring_slots_ = 1u << log2_slots; }
   TrialResult Run(double rate_pps, double seconds);
   /// Nominates the path of every browser (again): a leg without a check for 30 s is dead. False: answers are missing.
   bool RefreshConsent();
@@ -82,6 +78,7 @@ class TrialRunner {
   DeviceLink* const device_;
   double tsc_hz_;
   bool realtime_ = true;
+  uint32_t ring_slots_ = 2048;
 };
 
 }  // namespace linegate::load
