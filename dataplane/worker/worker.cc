@@ -27,6 +27,8 @@ constexpr uint32_t kMessagesPerTurn = 32;
 constexpr uint32_t kTimersPerTurn = 64;
 constexpr uint64_t kHeartbeatNs = 10'000'000;
 constexpr uint64_t kPublishNs = 1'000'000;
+/// No turn lasts as long by its own work: 32 packets from each port take some 20 us.
+constexpr uint64_t kLateNs = 100'000;
 
 /// Facts for other workers go straight into their lanes.
 class MeshSink final : public nodes::MessageSink {
@@ -52,6 +54,7 @@ class Worker::State {
 
  private:
   void SetNow(TimePoint now);
+  void CountLateTurn(uint64_t turn_before_ns);
   struct LoopedPacket {
     io::Packet packet;
     uint8_t hops = 0;
@@ -103,6 +106,8 @@ class Worker::State {
   nodes::PacketBatch batch_;
   std::array<LoopedPacket, io::kMaxBurst> looped_;
   std::array<HandedPacket, nodes::PacketBatch::kCapacity> handed_;
+  const bool polls_;
+  bool was_busy_ = false;  ///< the turn before
   const bool has_vlans_;
   uint64_t wrong_vlan_before_ = 0;              ///< what an earlier process counted
   std::array<io::Packet, io::kMaxBurst> done_;  ///< whose buffers go back
@@ -168,6 +173,7 @@ Worker::State::State(const WorkerParts& parts)
                .stun_errors = stun_errors_,
                .tie_breaker = random_.U64()},
       command_drain_(context_, commands_, link_.header()),
+      polls_(parts.settings.idle == settings::IdleMode::kPoll),
       has_vlans_(std::ranges::any_of(parts.settings.realms, [](auto& realm) { return realm.vlan != 0; })) {
   LG_FATAL(!ports_.empty() && ports_.size() <= HandedPacket::kMaxPorts &&
            parts.slots.size() == link_.layout().flows_per_worker());
@@ -200,8 +206,19 @@ uint32_t Worker::State::Adopt(TimePoint now) {
   return adopted;
 }
 
+void Worker::State::CountLateTurn(uint64_t turn_before_ns) {
+  const uint64_t gap_ns = context_.now_ns - turn_before_ns;
+  // A worker that found nothing to do may have napped.
+  if (gap_ns < kLateNs || turn_before_ns == 0 || !(polls_ || was_busy_)) [[likely]]
+    return;
+  context_.Count(abi::Counter::kLateTurns);
+  tally_.counters[size_t(abi::Counter::kLateMicroseconds)] += gap_ns / 1000;
+}
+
 bool Worker::State::RunOnce(TimePoint now) {
+  const uint64_t turn_before_ns = context_.now_ns;
   SetNow(now);
+  CountLateTurn(turn_before_ns);
   bool busy = command_drain_.Run();
   busy |= DrainMessages();
   busy |= DrainInjected();
@@ -215,6 +232,7 @@ bool Worker::State::RunOnce(TimePoint now) {
   context_.Count(abi::Counter::kLoopTurns);
   if (!busy) context_.Count(abi::Counter::kIdleTurns);
   Publish(busy);
+  was_busy_ = busy;
   return busy;
 }
 

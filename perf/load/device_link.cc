@@ -128,7 +128,8 @@ DeviceLink::Turns DeviceLink::WorkerTurns() {
   link_.ReadCounters(0, now);
   const auto counter = [&now](abi::Counter id) { return now.counters[size_t(id)]; };
   const uint64_t idle = counter(abi::Counter::kIdleTurns);
-  return {counter(abi::Counter::kReceivedPkts), counter(abi::Counter::kLoopTurns) - idle, idle};
+  return {counter(abi::Counter::kReceivedPkts), counter(abi::Counter::kLoopTurns) - idle, idle,
+          counter(abi::Counter::kLateTurns)};
 }
 
 std::string DeviceLink::Drops() {

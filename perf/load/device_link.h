@@ -28,6 +28,7 @@ class DeviceLink final : private link::LinkHandler {
     uint64_t received = 0;  ///< frames
     uint64_t busy = 0;
     uint64_t idle = 0;
+    uint64_t late_turns = 0;  ///< of the busy and idle ones: the core was somebody else's just before
   };
   /// Of the worker since it started. As fresh as its last busy turn.
   Turns WorkerTurns();

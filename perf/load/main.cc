@@ -62,7 +62,6 @@ class Session {
     TrialRunner runner(*ports_[0], ports_.size() > 1 ? ports_[1].get() : nullptr, *plan_, traffic, checker,
                        options_.interface.empty() ? device_.get() : nullptr);
     runner.set_realtime(options_.realtime);
-    runner.set_log2_ring_slots(options_.log2_ring_slots);
     Report report;
     report.name = ResultName(options_, settings_ == nullptr ? 1 : settings_->workers);
     report.core_distance = options_.core_distance;

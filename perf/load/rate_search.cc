@@ -40,17 +40,24 @@ TrialSummary RateSearch::Try(double rate_pps, double seconds, double loss_limit)
   return summary;
 }
 
+bool RateSearch::Passes(double rate_pps) {
+  for (int n = 0; n < 2; ++n) {
+    if (Try(rate_pps, limits_.trial_seconds, limits_.loss).loss <= limits_.loss) return true;
+  }
+  return false;
+}
+
 double RateSearch::Bisect(double low, double high) {
   // `low` may be too high already: down until it is not, or until there is no point in it.
   const double floor = kLeastShare * low;
-  while (low > floor && Try(low, limits_.trial_seconds, limits_.loss).loss > limits_.loss) {
+  while (low > floor && !Passes(low)) {
     high = low;
     low *= 0.7;
   }
   if (low <= floor) return 0;
   while (high - low > kResolution * high) {
     const double middle = (low + high) / 2;
-    (Try(middle, limits_.trial_seconds, limits_.loss).loss > limits_.loss ? high : low) = middle;
+    (Passes(middle) ? low : high) = middle;
   }
   return low;
 }

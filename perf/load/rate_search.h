@@ -10,7 +10,7 @@ struct TrialSummary {
   double offered_pps = 0;  ///< what the generator really offered
   double received_pps = 0;
   double loss = 0;         ///< fraction of what was offered
-  bool disturbed = false;  ///< one of the two cores stood still for longer than a ring lasts
+  bool disturbed = false;  ///< the two cores were not both there for long enough
 };
 
 struct SearchLimits {
@@ -35,7 +35,7 @@ struct SearchResult {
 ///
 /// Theory of operation. A flood tells roughly what the device passes; bisection narrows it down to 1 %; the rate found
 /// is confirmed by the median of three longer trials, else 2 % less is tried, then 4 % less than that, and so on. Then the rate falls in steps of 3 %
-/// until a trial lost nothing. A trial that failed while one of the cores stood still says nothing and is repeated, at
+/// until a trial lost nothing. While it searches, a rate may fail once and pass then; when it confirms, it may not. A trial that failed while one of the cores stood still says nothing and is repeated, at
 /// most three times. So is one that failed while the machine was slow: cores that are somebody else's second thread lose
 /// up to half of their speed for seconds. A short flood after a failure tells: it passes much less than most others did.
 /// Knows no clock and no packets: `run(rate, seconds)` does the work, `rest` waits a little.
@@ -54,6 +54,8 @@ class RateSearch {
   TrialSummary Flood(double seconds);
   bool MachineIsSlow();
   TrialSummary Try(double rate_pps, double seconds, double loss_limit);
+  /// One trial in two is enough to go on with; the confirmation decides.
+  bool Passes(double rate_pps);
   double Bisect(double low, double high);
   bool Confirm(double rate_pps);
   void FindZeroLoss();

@@ -24,7 +24,7 @@ struct Report {
   double tsc_hz = 0;
   uint32_t core_distance = 0;  ///< cycles from core to core and back, before it began; 0: not measured
   double seconds = 0;          ///< of all trials, without the stalls
-  uint64_t stalls = 0;         ///< times that a core stood still for longer than a ring lasts
+  uint64_t stalls = 0;         ///< times that a core was away for 100 us or longer
   uint64_t bad = 0;
   uint64_t checked = 0;
 };

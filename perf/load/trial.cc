@@ -15,8 +15,9 @@ namespace {
 
 constexpr double kDrainSeconds = 0.02;
 constexpr double kSegmentSeconds = 0.5;
-constexpr double kCheckpointSeconds = 0.01;
-constexpr double kLongestTrial = 3;  // times what was asked for
+constexpr double kSliceSeconds = 0.004;
+constexpr double kLongestTurnSeconds = 100e-6;  // as of the worker: abi::Counter::kLateTurns
+constexpr double kLongestTrial = 3;             // times what was asked for
 constexpr long kBreathNs = 4'000'000;
 constexpr double kConsentSeconds = 10;
 constexpr size_t kChecksInFlight = 256;
@@ -55,17 +56,6 @@ class Foremost {
 struct TrialRunner::Progress {
   uint64_t offered = 0;
   uint64_t not_taken = 0;
-};
-
-struct TrialRunner::Segment {
-  uint64_t offered = 0;  ///< these four up to the last checkpoint
-  uint64_t lost = 0;
-  double seconds = 0;
-  LatencyHistogram latency;
-  uint64_t not_taken = 0;
-  bool stalled = false;
-  double own_gap_us = 0;
-  double device_gap_us = 0;
 };
 
 TrialRunner::TrialRunner(drivers::DpdkPort& browser_port, drivers::DpdkPort* phone_port, const CallPlan& plan,
@@ -124,26 +114,42 @@ void TrialRunner::SendBurst(Progress& progress) {
   }
 }
 
-TrialRunner::Segment TrialRunner::RunSegment(double rate_pps, double seconds) {
+void TrialRunner::RunSegment(double rate_pps, double seconds, SliceLedger& ledger, TrialResult& result) {
   const Foremost foremost(device_ != nullptr && realtime_);
   checker_.Reset();
-  Segment segment;
-  Progress progress;
-  const uint64_t device_lost_before = device_ == nullptr ? 0 : device_->Losses();
+  Progress progress, counted;
+  const auto dropped = [this] { return device_ == nullptr ? 0 : device_->Losses(); };
+  const auto worker = [this] { return device_ == nullptr ? DeviceLink::Turns() : device_->WorkerTurns(); };
+  const uint64_t dropped_before = dropped();
+  uint64_t dropped_counted = dropped_before, late_counted = worker().late_turns;
   const double burst_cycles = double(io::kMaxBurst) / rate_pps * tsc_hz_;
-  const bool flood = rate_pps >= RateSearch::kFlood;
-  const uint64_t longest_allowed =
-      flood || device_ == nullptr ? UINT64_MAX : uint64_t(double(ring_slots_) / rate_pps * tsc_hz_);
-  const auto checkpoint_cycles = uint64_t(kCheckpointSeconds * tsc_hz_);
+  const auto longest_turn = uint64_t(kLongestTurnSeconds * tsc_hz_);
+  const auto slice_cycles = device_ == nullptr ? UINT64_MAX / 2 : uint64_t(kSliceSeconds * tsc_hz_);
   const uint64_t begin = __rdtsc();
   const uint64_t end = begin + uint64_t(seconds * tsc_hz_);
   double next = double(begin);
-  uint64_t now = begin, longest = 0, heard = begin, silence = 0, checkpoint = begin + checkpoint_cycles;
-  const auto commit = [&](uint64_t lost) {
-    segment.offered = progress.offered;
-    segment.lost = lost;
-    segment.seconds = double(now - begin) / tsc_hz_;
-    checker_.TakeLatency(segment.latency);
+  uint64_t now = begin, slice_begin = begin, longest = 0, heard = begin, silence = 0;
+  const auto cores_were_away = [&] {
+    const uint64_t late = worker().late_turns;
+    const bool away = device_ != nullptr && (longest > longest_turn || late != late_counted);
+    result.stalls += uint32_t(late - late_counted) + (longest > longest_turn ? 1 : 0);
+    result.own_gap_us = std::max(result.own_gap_us, double(longest) / tsc_hz_ * 1e6);
+    late_counted = late;
+    longest = 0;
+    return away;
+  };
+  const auto end_slice = [&] {
+    Slice slice;
+    slice.cycles = now - slice_begin;
+    slice.offered = progress.offered - counted.offered;
+    const uint64_t drops = dropped();
+    slice.lost = progress.not_taken - counted.not_taken + drops - dropped_counted;
+    checker_.TakeLatency(slice.latency);
+    slice.disturbed = cores_were_away();
+    ledger.Add(slice);
+    counted = progress;
+    dropped_counted = drops;
+    slice_begin = now = __rdtsc();
   };
   while (now < end) {
     if (double(now) >= next) {
@@ -158,63 +164,57 @@ TrialRunner::Segment TrialRunner::RunSegment(double rate_pps, double seconds) {
     if (any) heard = turn;
     if (!any) _mm_pause();  // the other core may be a sibling
     now = turn;
-    if (std::max(longest, silence) > longest_allowed) {
-      segment.stalled = true;
-      break;
-    }
-    if (now >= checkpoint && device_ != nullptr && !flood) {
-      commit(progress.not_taken + device_->Losses() - device_lost_before);
-      now = __rdtsc();
-      checkpoint = now + checkpoint_cycles;
-    }
+    if (now - slice_begin >= slice_cycles) end_slice();
   }
-  segment.own_gap_us = double(longest) / tsc_hz_ * 1e6;
-  segment.device_gap_us = double(silence) / tsc_hz_ * 1e6;
-  segment.not_taken = progress.not_taken;
-  if (Drain(progress.offered - progress.not_taken) > longest_allowed) {
-    // Nothing is lost by a stall now, but what waited meanwhile says nothing about the device.
-    LatencyHistogram waited;
-    checker_.TakeLatency(waited);
-  }
-  if (!segment.stalled)
-    commit(progress.offered > checker_.received() ? progress.offered - checker_.received() : 0);
-  return segment;
+  end_slice();
+  result.device_gap_us = std::max(result.device_gap_us, double(silence) / tsc_hz_ * 1e6);
+  result.not_taken += progress.not_taken;
+  longest = Drain(progress.offered - progress.not_taken);
+  // What came back is counted exactly; whatever no counter accounts for was lost on the way.
+  Slice rest;
+  rest.disturbed = false;
+  const uint64_t known = checker_.received() + progress.not_taken + dropped() - dropped_before;
+  rest.lost = progress.offered > known ? progress.offered - known : 0;
+  checker_.TakeLatency(rest.latency);
+  ledger.Add(rest);
+  ledger.Close(cores_were_away());
+  result.checked += checker_.checked();
+  result.bad += checker_.bad();
 }
 
 TrialResult TrialRunner::Run(double rate_pps, double seconds) {
   TrialResult result;
   checker_.Reset();
   Drain(UINT64_MAX);
+  SliceLedger ledger;
+  const auto counted_seconds = [&] { return double(ledger.total().cycles) / tsc_hz_; };
   const double longest = device_ == nullptr ? seconds : kSegmentSeconds;
   const DeviceLink::Turns before = device_ == nullptr ? DeviceLink::Turns() : device_->WorkerTurns();
   const uint64_t begin = __rdtsc();
-  while (result.seconds < 0.999 * seconds && double(__rdtsc() - begin) < kLongestTrial * seconds * tsc_hz_) {
-    const Segment segment = RunSegment(rate_pps, std::min(longest, seconds - result.seconds));
-    result.offered += segment.offered;
-    result.lost += segment.lost;
-    result.not_taken += segment.not_taken;
-    result.seconds += segment.seconds;
-    result.latency.Add(segment.latency);
-    result.stalls += segment.stalled ? 1 : 0;
-    result.checked += checker_.checked();
-    result.bad += checker_.bad();
-    result.own_gap_us = std::max(result.own_gap_us, segment.own_gap_us);
-    result.device_gap_us = std::max(result.device_gap_us, segment.device_gap_us);
+  while (counted_seconds() < 0.99 * seconds &&
+         double(__rdtsc() - begin) < kLongestTrial * seconds * tsc_hz_) {
+    RunSegment(rate_pps, std::min(longest, seconds - counted_seconds()), ledger, result);
     const timespec breath = {0, kBreathNs};
     clock_nanosleep(CLOCK_MONOTONIC, 0, &breath, nullptr);
   }
+  const Slice& total = ledger.total();
+  result.offered = total.offered;
+  result.lost = total.lost;
+  result.seconds = counted_seconds();
+  result.latency = total.latency;
   if (device_ != nullptr) {
     const DeviceLink::Turns after = device_->WorkerTurns();
-    result.worker = {after.received - before.received, after.busy - before.busy, after.idle - before.idle};
+    result.worker = {after.received - before.received, after.busy - before.busy, after.idle - before.idle,
+                     after.late_turns - before.late_turns};
   }
   TrialSummary& summary = result.summary;
-  summary.disturbed = result.seconds < 0.99 * seconds;
+  summary.disturbed = result.seconds < 0.9 * seconds;
   if (result.offered == 0) {
     summary = {.offered_pps = rate_pps, .received_pps = 0, .loss = 1, .disturbed = true};
     return result;
   }
   summary.offered_pps = double(result.offered) / result.seconds;
-  summary.received_pps = double(result.offered - result.lost) / result.seconds;
+  summary.received_pps = double(result.offered - std::min(result.lost, result.offered)) / result.seconds;
   summary.loss = double(result.lost) / double(result.offered);
   return result;
 }

@@ -6,6 +6,7 @@
 #include "perf/load/device_link.h"
 #include "perf/load/latency.h"
 #include "perf/load/rate_search.h"
+#include "perf/load/slice_ledger.h"
 #include "perf/load/traffic.h"
 
 namespace linegate::load {
@@ -14,12 +15,12 @@ struct TrialResult {
   TrialSummary summary;
   uint64_t offered = 0;  ///< frames given to the port, taken or not
   uint64_t lost = 0;
-  uint64_t not_taken =
-      0;  ///< of those lost: the ring towards the device was full. Also while a core stood still
   double seconds = 0;
-  uint64_t checked = 0;  ///< these two also while a core stood still
+  // These of the whole trial, also of what does not count.
+  uint64_t not_taken = 0;  ///< the ring towards the device was full
+  uint64_t checked = 0;
   uint64_t bad = 0;
-  uint32_t stalls = 0;       ///< what happened around them does not count
+  uint32_t stalls = 0;       ///< times that one of the two cores was away for 100 us or longer
   double own_gap_us = 0;     ///< longest turn of the generator's loop
   double device_gap_us = 0;  ///< longest silence of the device while it was being sent to
   LatencyHistogram latency;
@@ -31,13 +32,11 @@ struct TrialResult {
 /// Theory of operation. Bursts leave by the TSC; one that is late is sent at once, and the schedule is not stretched, so
 /// that the offered rate is kept. What the ring does not take is lost, as a NIC would lose it.
 ///
-/// A virtual machine stalls: several times a second a core stands still for milliseconds, longer than any ring lasts. What
-/// is lost then says nothing about the device. A trial is therefore made of segments. A segment ends when either core
-/// stood still for longer than a ring lasts (a long turn of our loop, or silence on the way back): it counts up to its
-/// last checkpoint before that, the rings are drained, and the next segment begins. Loss at a checkpoint is what our
-/// port did not take and what the device's counters say it dropped or could not send; at the end of a segment without
-/// a stall it is what did not come back. A trial needs its full time without stalls, within three times that; otherwise
-/// it is `disturbed`. Each segment begins with empty rings, which flatters the device by one ring per segment at most.
+/// A virtual machine stalls: several times a second a core is somebody else's for a while. What is lost then says nothing
+/// about the device. A trial is therefore made of slices of 4 ms. Each has its loss (what our port did not take, and what the
+/// device's counters say it dropped or could not send) and the knowledge of both cores whether they were there: we time
+/// our turns, the worker counts its late ones (abi::Counter::kLateTurns). SliceLedger counts those that were not disturbed,
+/// whatever they lost; a trial goes on until they make up its full time, within three times that, otherwise it is `disturbed`.
 ///
 /// Within a segment the thread runs before everything else (SCHED_FIFO, where it may); between two it sleeps, so that
 /// nothing starves: the kernel takes a starving task's time by force after a second, 50 ms at once.
@@ -50,16 +49,14 @@ class TrialRunner {
   TrialRunner(drivers::DpdkPort& browser_port, drivers::DpdkPort* phone_port, const CallPlan& plan,
               Traffic& traffic, Checker& checker, DeviceLink* device);
   void set_realtime(bool realtime) { realtime_ = realtime; }
-  void set_log2_ring_slots(uint32_t log2_slots) { ring_slots_ = 1u << log2_slots; }
   TrialResult Run(double rate_pps, double seconds);
   /// Nominates the path of every browser (again): a leg without a check for 30 s is dead. False: answers are missing.
   bool RefreshConsent();
   double tsc_hz() const { return tsc_hz_; }
 
  private:
-  struct Segment;
   struct Progress;
-  Segment RunSegment(double rate_pps, double seconds);
+  void RunSegment(double rate_pps, double seconds, SliceLedger& ledger, TrialResult& result);
   size_t Receive(drivers::DpdkPort& port);
   size_t ReceiveAll();
   /// Until `expected` frames have come since the checker's Reset, or nothing has come for a while.
@@ -78,7 +75,6 @@ class TrialRunner {
   DeviceLink* const device_;
   double tsc_hz_;
   bool realtime_ = true;
-  uint32_t ring_slots_ = 2048;
 };
 
 }  // namespace linegate::load

@@ -38,6 +38,32 @@ TEST(Worker, BeatsItsHeart) {
   EXPECT_GE(bench.link().header().dataplane_heartbeat_ns.load() - before, 40'000'000u);
 }
 
+TEST(Worker, CountsTurnsThatBeganLate) {
+  DataplaneBench bench;
+  bench.settings().idle = settings::IdleMode::kPoll;
+  bench.Restart();
+  bench.Run();
+  const uint64_t turns = bench.counter(Counter::kLateTurns), late = bench.counter(Counter::kLateMicroseconds);
+  bench.Advance(std::chrono::microseconds(99));
+  bench.Advance(std::chrono::milliseconds(5));
+  EXPECT_EQ(bench.counter(Counter::kLateTurns) - turns, 1u);
+  EXPECT_EQ(bench.counter(Counter::kLateMicroseconds) - late, 5000u);
+}
+
+TEST(Worker, ANapIsNotLate) {
+  DataplaneBench bench;
+  bench.settings().idle = settings::IdleMode::kAdaptive;
+  bench.Restart();
+  bench.Run();
+  const uint64_t turns = bench.counter(Counter::kLateTurns);
+  bench.Advance(std::chrono::milliseconds(5));
+  EXPECT_EQ(bench.counter(Counter::kLateTurns), turns);
+  bench.Receive(0, At("10.90.1.2:5000"), At("10.90.1.1:9"), std::vector<uint8_t>(4));
+  EXPECT_TRUE(bench.Turn(0));
+  bench.Advance(std::chrono::milliseconds(5));
+  EXPECT_EQ(bench.counter(Counter::kLateTurns), turns + 1) << "it had work and did not nap";
+}
+
 TEST(Worker, TakesMoreThanOneBurst) {
   DataplaneBench bench;
   for (int i = 0; i < 100; ++i)
