@@ -104,6 +104,19 @@ TEST(RateSearch, DisturbedTrialsAreRepeatedThreeTimesAtMost) {
   EXPECT_EQ(trials % (RateSearch::kRepetitions + 1), 1u) << "the flood, then four trials for each rate";
 }
 
+TEST(RateSearch, AFloodThatSawNothingIsRepeated) {
+  Device device;
+  uint32_t trials = 0;
+  const SearchResult result = RateSearch({}, [&](double rate, double seconds) {
+                                if (++trials <= 2) return TrialSummary{rate, 0, 1, true};
+                                return device.Run(rate, seconds);
+                              }).Run();
+  EXPECT_EQ(result.repeated_trials, 2u);
+  EXPECT_DOUBLE_EQ(result.flood_pps, 5e6);
+  EXPECT_DOUBLE_EQ(result.generator_peak_pps, 20e6);
+  EXPECT_GE(result.rate_pps, 4.9e6);
+}
+
 TEST(RateSearch, ATrialOnASlowMachineIsRepeated) {
   Device device;
   uint32_t trials = 0, rests = 0;
