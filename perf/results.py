@@ -70,7 +70,7 @@ def table(document):
         note = ""
         if result.get("generator_limited"):
             note += "  generator's limit"
-        if result.get("stalls"):
+        if result.get("stalls") and result.get("measured_seconds"):
             note += "  {:.1f} stalls/s".format(result["stalls"] / result["measured_seconds"])
         if result.get("repeated_trials"):
             note += "  {} trial(s) repeated".format(result["repeated_trials"])

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Measures the dataplane binary end to end: linegate-dataplane on one core, linegate-load on another, memif between them.
 #
-#   perf/run.sh [--quick] [--repeat N] [--build FOLDER] [--engine NAME] [--ring N] [--near C] [--handicap PERCENT] [--stages] [SUITE...]
+#   perf/run.sh [--quick] [--repeat N] [--build FOLDER] [--engine NAME] [--ring N] [--near C] [--handicap CYCLES] [--stages] [SUITE...]
 #
 #   SUITE        the beginning of a result's name, for example srtp_to_rtp or rtp_to_srtp/aead_aes_128_gcm; default: all
 #   --quick      short trials, and the main suites only unless some are named: at most three minutes
@@ -10,7 +10,7 @@
 #   --engine     the SRTP engine of the dataplane: ipsec-mb (default) or libsrtp2
 #   --ring N     size of the memif rings, 2 to the power of N (11)
 #   --near C     before each suite, waits (a minute at most) until a word goes from core to core and back in C cycles
-#   --handicap   steals that share of the dataplane's core: shows that compare.py notices
+#   --handicap   makes each turn of the worker that many cycles longer (32 packets take 15,000): shows that compare.py notices
 #   --verbose    a line for each trial
 #   --proof      no search: offers a steady load and counts what the worker asks of allocator, locks and kernel meanwhile
 #   --memory     no search: what a call costs the dataplane's process in memory, by programming more of them
@@ -248,23 +248,15 @@ flows_for() {
   printf '%d' "$flows"
 }
 
-if [ "$handicap" -gt 0 ]; then
-  taskset -c "$((cores - 1))" python3 -c "
-import time
-while True:
-    end = time.perf_counter() + 0.000005 * $handicap  # shorter than a ring, or it would be a stall
-    while time.perf_counter() < end: pass
-    time.sleep(0.000005 * (100 - $handicap))" &
-  pids+=("$!")
-  chrt -f -p 2 "$!" # the worker has 1
-fi
-
 times=(--trial-seconds 1 --confirm-seconds 5)
 [ "$quick" = no ] || times=(--trial-seconds 0.3 --confirm-seconds 1)
 status=0
 before_dataplane=()
 if [ "$quick" = yes ] && [ ${#wanted[@]} = 0 ] && [ "$budget" = 0 ]; then budget=150; fi
 left_out=()
+if [ "$handicap" -gt 0 ]; then
+  before_dataplane=("LD_PRELOAD=$build/perf/proof/liblinegate-slow.so" "LINEGATE_SLOW_CYCLES=$handicap")
+fi
 if [ "$mode" = proof ]; then
   before_dataplane=("LD_PRELOAD=$build/perf/proof/liblinegate-count.so" "LINEGATE_COUNT_FILE=$folder/count")
 fi
