@@ -70,8 +70,9 @@ def table(document):
         note = ""
         if result.get("generator_limited"):
             note += "  generator's limit"
-        if result.get("stalls") and result.get("measured_seconds"):
-            note += "  {:.1f} stalls/s".format(result["stalls"] / result["measured_seconds"])
+        if result.get("stalls") and result.get("wall_seconds"):
+            note += "  {:.1f} stalls/s, {:.0%} of the time counts".format(
+                result["stalls"] / result["wall_seconds"], result["measured_seconds"] / result["wall_seconds"])
         if result.get("repeated_trials"):
             note += "  {} trial(s) repeated".format(result["repeated_trials"])
         if result.get("core_distance_cycles"):

@@ -277,6 +277,7 @@ for ((round = 0; round < repeat; ++round)); do
       continue
     fi
     arguments+=(--calls "$calls")
+    [ "$engine" = ipsec-mb ] || arguments+=(--slow-engine)
     measure_distance
     start "$(flows_for "$calls")"
     if [ "$mode" != search ]; then

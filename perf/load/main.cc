@@ -62,6 +62,7 @@ class Session {
     TrialRunner runner(*ports_[0], ports_.size() > 1 ? ports_[1].get() : nullptr, *plan_, traffic, checker,
                        options_.interface.empty() ? device_.get() : nullptr);
     runner.set_realtime(options_.realtime);
+    runner.set_slow_engine(options_.slow_engine);
     Report report;
     report.name = ResultName(options_, settings_ == nullptr ? 1 : settings_->workers);
     report.core_distance = options_.core_distance;
@@ -72,6 +73,7 @@ class Session {
       report.checked += result.checked;
       report.bad += result.bad;
       report.seconds += result.seconds;
+      report.wall_seconds += result.wall_seconds;
       report.stalls += result.stalls;
       if (options_.verbose) Say(ToText(result, rate));
       for (const auto& [fault, count] : checker.faults()) Say("bad: " + fault + ", " + std::to_string(count));

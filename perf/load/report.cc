@@ -40,6 +40,7 @@ std::string ToJson(const Report& report) {
   }
   json["core_distance_cycles"] = report.core_distance;
   json["measured_seconds"] = report.seconds;
+  json["wall_seconds"] = report.wall_seconds;
   json["stalls"] = report.stalls;
   json["own_gap_us"] = report.loaded.own_gap_us;
   json["device_gap_us"] = report.loaded.device_gap_us;
@@ -73,7 +74,7 @@ std::string ToText(const Report& report) {
       "of %.3f "
       "Mpps%s\n"
       "  at %.3f Mpps: p50 %.1f us, p99 %.1f us, p99.9 %.1f us, max %.1f us; %llu of %llu checked packets "
-      "bad; %llu stalls in %.1f s, %u trials repeated",
+      "bad; %llu stalls in %.1f s (%.1f s count), %u trials repeated",
       report.name.c_str(), search.rate_pps / 1e6, search.loss,
       search.rate_pps > 0 ? report.tsc_hz / search.rate_pps : 0, search.zero_loss_pps / 1e6,
       search.flood_pps / 1e6, search.flood_best_pps / 1e6, search.generator_peak_pps / 1e6,
@@ -81,7 +82,8 @@ std::string ToText(const Report& report) {
       report.loaded.summary.offered_pps / 1e6, Microseconds(report, 0.5), Microseconds(report, 0.99),
       Microseconds(report, 0.999), double(report.loaded.latency.max()) / report.tsc_hz * 1e6,
       static_cast<unsigned long long>(report.bad), static_cast<unsigned long long>(report.checked),
-      static_cast<unsigned long long>(report.stalls), report.seconds, search.repeated_trials);
+      static_cast<unsigned long long>(report.stalls), report.wall_seconds, report.seconds,
+      search.repeated_trials);
   return text;
 }
 

@@ -23,6 +23,7 @@ struct Report {
   std::vector<CurvePoint> curve;
   double tsc_hz = 0;
   uint32_t core_distance = 0;  ///< cycles from core to core and back, before it began; 0: not measured
+  double wall_seconds = 0;     ///< of all trials
   double seconds = 0;          ///< of all trials, without the stalls
   uint64_t stalls = 0;         ///< times that a core was away for 100 us or longer
   uint64_t bad = 0;

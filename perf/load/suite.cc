@@ -89,6 +89,7 @@ std::optional<LoadOptions> ParseLoadOptions(int argc, const char* const* argv, i
   parser.add_option("--core-distance", options.core_distance, "of the two cores, to stand in the result");
   parser.add_option("--rate", options.rate, "packets per second of one trial, instead of a search");
   parser.add_flag("!--no-realtime", options.realtime, "leave room for who watches the device meanwhile");
+  parser.add_flag("--slow-engine", options.slow_engine, "the worker's turns are long by their own work");
   parser.add_flag("--verbose", options.verbose, "a line for each trial");
   parser.add_option("--json", options.json, "append the result to this file, one line");
   try {

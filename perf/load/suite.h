@@ -47,8 +47,9 @@ struct LoadOptions {
   double rate = 0;
   bool realtime =
       true;  ///< runs before all ordinary threads while it sends, also before who watches the device
-  bool verbose = false;  ///< a line for each trial
-  std::string json;      ///< file for one line of JSON; empty: none
+  bool slow_engine = false;  ///< TrialRunner::set_slow_engine
+  bool verbose = false;      ///< a line for each trial
+  std::string json;          ///< file for one line of JSON; empty: none
 };
 
 std::string_view SuiteName(Suite suite);

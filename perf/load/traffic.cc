@@ -181,6 +181,12 @@ bool Traffic::MakeCheck(drivers::DpdkPort& port, uint32_t call, CallPlan::Side s
   return true;
 }
 
+void Traffic::TakeBack(size_t count) {
+  const uint64_t next = round_ * order_.size() + position_ - count;
+  round_ = next / order_.size();
+  position_ = size_t(next % order_.size());
+}
+
 size_t Traffic::MakeBurst(drivers::DpdkPort& port, std::span<io::Packet> out) {
   std::array<srtp::CryptoJob, io::kMaxBurst> jobs;
   std::array<uint32_t, io::kMaxBurst> calls;

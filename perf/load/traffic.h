@@ -45,6 +45,9 @@ class Traffic {
   bool MakeCheck(drivers::DpdkPort& port, uint32_t call, CallPlan::Side side, io::Packet& out);
   /// True once for every `check_every` packets made.
   bool CheckIsDue();
+  /// The last `count` packets of the burst just made never left: their indices are used for the next ones. (A receiver of one
+  /// call would miss half of all sequence numbers in a stall of milliseconds, and rightly refuse the rest.)
+  void TakeBack(size_t count);
   uint32_t current_call() const { return order_[position_]; }
   /// The index of the round that is being sent.
   uint64_t round() const { return round_; }

@@ -16,8 +16,9 @@ namespace {
 constexpr double kDrainSeconds = 0.02;
 constexpr double kSegmentSeconds = 0.5;
 constexpr double kSliceSeconds = 0.004;
-constexpr double kLongestTurnSeconds = 100e-6;  // as of the worker: abi::Counter::kLateTurns
-constexpr double kLongestTrial = 3;             // times what was asked for
+constexpr double kShortestSegmentSeconds = 5 * kSliceSeconds;  // the slices at its ends count least often
+constexpr double kLongestTurnSeconds = 100e-6;                 // as of the worker: abi::Counter::kLateTurns
+constexpr double kLongestTrial = 3;                            // times what was asked for
 constexpr long kBreathNs = 4'000'000;
 constexpr double kConsentSeconds = 10;
 constexpr size_t kChecksInFlight = 256;
@@ -105,6 +106,7 @@ void TrialRunner::SendBurst(Progress& progress) {
   const size_t taken = port.Send(std::span(burst).first(count));
   progress.offered += count;
   progress.not_taken += count - taken;
+  if (taken != count) traffic_.TakeBack(count - taken);
   io::Packet check;
   const auto browser =
       plan_.IsBrowser(CallPlan::Side::kFirst) ? CallPlan::Side::kFirst : CallPlan::Side::kSecond;
@@ -131,7 +133,8 @@ void TrialRunner::RunSegment(double rate_pps, double seconds, SliceLedger& ledge
   uint64_t now = begin, slice_begin = begin, longest = 0, heard = begin, silence = 0;
   const auto cores_were_away = [&] {
     const uint64_t late = worker().late_turns;
-    const bool away = device_ != nullptr && (longest > longest_turn || late != late_counted);
+    const bool away =
+        device_ != nullptr && (longest > longest_turn || (worker_may_not_be_late_ && late != late_counted));
     result.stalls += uint32_t(late - late_counted) + (longest > longest_turn ? 1 : 0);
     result.own_gap_us = std::max(result.own_gap_us, double(longest) / tsc_hz_ * 1e6);
     late_counted = late;
@@ -191,9 +194,10 @@ TrialResult TrialRunner::Run(double rate_pps, double seconds) {
   const double longest = device_ == nullptr ? seconds : kSegmentSeconds;
   const DeviceLink::Turns before = device_ == nullptr ? DeviceLink::Turns() : device_->WorkerTurns();
   const uint64_t begin = __rdtsc();
-  while (counted_seconds() < 0.99 * seconds &&
+  while (counted_seconds() < 0.999 * seconds &&
          double(__rdtsc() - begin) < kLongestTrial * seconds * tsc_hz_) {
-    RunSegment(rate_pps, std::min(longest, seconds - counted_seconds()), ledger, result);
+    RunSegment(rate_pps, std::min(longest, std::max(seconds - counted_seconds(), kShortestSegmentSeconds)),
+               ledger, result);
     const timespec breath = {0, kBreathNs};
     clock_nanosleep(CLOCK_MONOTONIC, 0, &breath, nullptr);
   }
@@ -201,6 +205,7 @@ TrialResult TrialRunner::Run(double rate_pps, double seconds) {
   result.offered = total.offered;
   result.lost = total.lost;
   result.seconds = counted_seconds();
+  result.wall_seconds = double(__rdtsc() - begin) / tsc_hz_;
   result.latency = total.latency;
   if (device_ != nullptr) {
     const DeviceLink::Turns after = device_->WorkerTurns();
@@ -208,7 +213,7 @@ TrialResult TrialRunner::Run(double rate_pps, double seconds) {
                      after.late_turns - before.late_turns};
   }
   TrialSummary& summary = result.summary;
-  summary.disturbed = result.seconds < 0.9 * seconds;
+  summary.disturbed = result.seconds < 0.99 * seconds;
   if (result.offered == 0) {
     summary = {.offered_pps = rate_pps, .received_pps = 0, .loss = 1, .disturbed = true};
     return result;
